@@ -1,0 +1,142 @@
+"""The campaign language as values. `campaigns.source` reads it from YAML; a published version is this as JSON."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from todoke_shared.campaigns.durations import format_duration, parse_duration
+from todoke_shared.conditions import Condition, parse_condition
+from todoke_shared.contracts.ec_events import CART_CHANGES, EVENT_TYPES
+from todoke_shared.contracts.envelope import Name
+from todoke_shared.contracts.requests import Lane
+
+LINE_EVENTS = frozenset({"line.follow", "line.unfollow", "line.message", "line.postback", "line.accountLink"})
+GROUPS = {"cart.changed": CART_CHANGES}
+"""One word for several event types."""
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str, when_used="always")
+]
+Per = Literal["person", "order", "cart", "event"]
+Again = Literal["never", "always", "restart"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class EventRule(_Part):
+    """When one of the events `on` comes and `when` holds of the person just after it."""
+
+    on: tuple[str, ...] = Field(min_length=1)
+    when: dict[str, Any] | None = None
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("on")
+    @classmethod
+    def _known_events(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in EVENT_TYPES | LINE_EVENTS | GROUPS.keys() and not name.startswith("custom."):
+                raise ValueError(f"unknown event `{name}`; see docs/events.md for the vocabulary, or use custom.*")
+        return names
+
+    @field_validator("when")
+    @classmethod
+    def _readable(cls, when: dict[str, Any] | None) -> dict[str, Any] | None:
+        if when is not None:
+            parse_condition(when)
+        return when
+
+    @property
+    def event_types(self) -> frozenset[str]:
+        """The event types meant, groups spelt out."""
+        return frozenset().union(*(GROUPS.get(name, {name}) for name in self.on))
+
+    @property
+    def condition(self) -> Condition | None:
+        """`when`, parsed."""
+        return None if self.when is None else parse_condition(self.when)
+
+
+class Enter(EventRule):
+    """How a person comes in. `per` tells apart runs that may go on side by side; `again` what a second entry does."""
+
+    per: Per = "person"
+    again: Again = "never"
+
+
+class Wait(_Part):
+    """Let time pass: counted from when the step before was due, so that lateness does not add up."""
+
+    wait: Duration
+
+
+class Send(_Part):
+    """Owe the person one of the campaign's messages."""
+
+    send: str
+
+
+def _step_kind(value: Any) -> str:
+    if isinstance(value, _Part):
+        return type(value).__name__.lower()
+    known = [kind for kind in ("wait", "send") if isinstance(value, dict) and kind in value]
+    return known[0] if len(known) == 1 else "unknown"
+
+
+Step = Annotated[Annotated[Wait, Tag("wait")] | Annotated[Send, Tag("send")], Discriminator(_step_kind)]
+
+
+class Campaign(_Part):
+    """One conversation of the shop with each customer it concerns."""
+
+    campaign: Name
+    name: str = ""
+    lane: Lane = Field(alias="class")
+    account: Name = "main"
+    enter: Enter
+    exit: tuple[EventRule, ...] = ()
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
+    expires: Duration | None = None
+    messages: dict[str, tuple[dict[str, Any], ...]]
+
+    @field_validator("exit", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, dict) else value
+
+    @field_validator("messages")
+    @classmethod
+    def _sendable(cls, messages: dict[str, tuple[dict[str, Any], ...]]) -> dict[str, tuple[dict[str, Any], ...]]:
+        for name, objects in messages.items():
+            if not 1 <= len(objects) <= 5:  # LINE-API.md: sending
+                raise ValueError(f"message `{name}` has {len(objects)} message objects; LINE takes 1 to 5")
+        return messages
+
+    @model_validator(mode="after")
+    def _every_message_is_there(self) -> Self:
+        for step in self.steps:
+            if isinstance(step, Send) and step.send not in self.messages:
+                raise ValueError(
+                    f"a step sends `{step.send}`, which is not among the messages; add it under `messages`"
+                )
+        return self
+
+    def to_document(self) -> dict[str, Any]:
+        """The campaign as JSON values, as it is published."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

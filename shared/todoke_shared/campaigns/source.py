@@ -1,0 +1,106 @@
+"""Campaign files -> campaigns, and every mistake at once: file:line, where, what, what to write instead."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from todoke_shared.campaigns.model import Campaign
+from todoke_shared.conditions import ConditionError
+from todoke_shared.contracts.envelope import field_path
+
+_PLAIN = {
+    "union_tag_invalid": "a step is one of `wait: 1h` or `send: message-name`",
+    "extra_forbidden": "nobody reads this key; check its spelling",
+    "missing": "this key is needed",
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong in a campaign file, and where. `line` counts from 1."""
+
+    file: Path
+    line: int
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.where}: {self.what}"
+
+
+class CampaignFileError(ValueError):
+    """A campaign file that cannot be published, with all its mistakes."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+def load_campaign(file: Path) -> Campaign:
+    """Read one campaign. CampaignFileError lists every mistake in it."""
+    yaml = YAML(typ="safe", pure=True)  # YAML 1.2, in which the key `on` is a text and not "true"
+    try:
+        node: Node | None = yaml.compose(file)
+        value = yaml.load(file)
+    except YAMLError as error:
+        raise CampaignFileError([_not_yaml(file, error)]) from None
+    try:
+        return Campaign.model_validate(value)
+    except ValidationError as error:
+        raise CampaignFileError([_mistake(file, node, complaint) for complaint in error.errors()]) from None
+
+
+def load_campaigns(folder: Path) -> list[Campaign]:
+    """Read every `*.yaml` below a folder, by name. CampaignFileError lists every mistake in all of them."""
+    campaigns: list[Campaign] = []
+    mistakes: list[Mistake] = []
+    for file in sorted(folder.rglob("*.yaml")):
+        try:
+            campaign = load_campaign(file)
+        except CampaignFileError as error:
+            mistakes += error.mistakes
+            continue
+        if any(campaign.campaign == other.campaign for other in campaigns):
+            mistakes.append(Mistake(file, 1, "campaign", f"`{campaign.campaign}` is the name of two campaigns"))
+        campaigns.append(campaign)
+    if mistakes:
+        raise CampaignFileError(mistakes)
+    return campaigns
+
+
+def _not_yaml(file: Path, error: YAMLError) -> Mistake:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    what = error.problem if isinstance(error, MarkedYAMLError) else None
+    return Mistake(file, mark.line + 1 if mark else 1, "the file", what or "this is not YAML")
+
+
+def _mistake(file: Path, root: Node | None, complaint: Any) -> Mistake:
+    path = [part for part in complaint["loc"] if part not in ("wait", "send") or complaint["loc"][0] != "steps"]
+    what = _PLAIN.get(complaint["type"], complaint["msg"].removeprefix("Value error, "))
+    cause = (complaint.get("ctx") or {}).get("error")
+    if isinstance(cause, ConditionError):
+        path += cause.path
+    return Mistake(file, _line(root, path), field_path(path), what)
+
+
+def _line(node: Node | None, path: Iterable[str | int]) -> int:
+    """The line of the deepest node on the path: a missing key is reported where it should have been."""
+    line = node.start_mark.line if node else 0
+    for part in path:
+        if isinstance(node, MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        else:
+            break
+    return line + 1

@@ -1,0 +1,76 @@
+"""CloudEvents 1.0, the envelope of every shop event (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md)."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from todoke_shared.errors import BadMessageError
+from todoke_shared.ids import event_key
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""The name of a shop, an account or a campaign: it stands in ids, topics' keys and URLs."""
+
+NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class Contract(BaseModel):
+    """A record that crosses a topic: immutable; fields we do not know are carried, never fatal."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    @classmethod
+    def from_json(cls, value: bytes | None) -> Self:
+        """Parse a record's value. BadMessageError names the field and the reason."""
+        if not value:
+            raise BadMessageError("the record has no value")
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError as error:
+            raise bad_message(error) from None
+
+    def to_json(self) -> bytes:
+        """The record's value, as it goes on the wire: UTF-8 JSON without unset fields."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def bad_message(error: ValidationError) -> BadMessageError:
+    """The first of pydantic's complaints, in words that do not repeat the input (it may hold personal data)."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return BadMessageError(first["msg"], field=field_path(first["loc"]))
+
+
+def field_path(parts: Iterable[int | str]) -> str:
+    """`("data", "items", 0, "product")` as a person writes it: `data.items[0].product`."""
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "(the whole record)"
+
+
+class CloudEvent(Contract):
+    """A shop event. `subject` names the person as the producer knows them; `shop` is our extension attribute."""
+
+    specversion: Literal["1.0"]
+    id: NonEmpty
+    source: NonEmpty
+    type: NonEmpty
+    time: AwareDatetime
+    subject: NonEmpty | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    shop: Name = "main"
+    data: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("id", "source", "type", "subject")
+    @classmethod
+    def _no_nul(cls, text: str | None) -> str | None:
+        # PostgreSQL's text cannot hold U+0000; refusing it at the door beats a batch that fails for ever.
+        if text is not None and "\x00" in text:
+            raise ValueError("must not contain the character U+0000")
+        return text
+
+    @property
+    def key(self) -> UUID:
+        """Its identity in every inbox."""
+        return event_key(self.shop, self.source, self.id)

@@ -1,0 +1,35 @@
+"""`message.outcomes.v1`: what became of a message."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from todoke_shared.contracts.envelope import Contract, Name
+from todoke_shared.contracts.requests import Lane
+
+OutcomeState = Literal["accepted", "held", "dropped", "failed", "unknown", "clicked"]
+
+
+class Outcome(Contract):
+    """`accepted`: LINE took it. `held`: it waits. `dropped`: we decided against it. `failed`: LINE refused it.
+
+    `unknown`: LINE may have taken it and the retry key's life is over: a person decides.
+    `clicked`: its link was followed.
+    """
+
+    schema_version: Literal[1] = 1
+    id: UUID
+    message: UUID
+    state: OutcomeState
+    shop: Name = "main"
+    account: Name
+    lane: Lane
+    person: UUID | None = None
+    campaign: Name | None = None
+    step: str | None = None
+    enrolment: UUID | None = None
+    due_at: AwareDatetime | None = None
+    at: AwareDatetime
+    reason: str | None = None
+    line_request_id: str | None = None

@@ -1,0 +1,47 @@
+"""`message.requests.{transactional,marketing}.v1`: a message that a person is owed. Other systems may write here."""
+
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from todoke_shared.contracts.envelope import Contract, Name
+
+Lane = Literal["transactional", "marketing"]
+
+
+class TemplateRef(Contract):
+    """A message of a published campaign, and what to fill in."""
+
+    campaign: Name
+    version: int = Field(ge=1)
+    message: str
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class MessageRequest(Contract):
+    """One message to one LINE user. Either `template` or LINE's own message objects in `messages` (1 to 5).
+
+    `id` is the message's identity for ever: a request written twice is one message.
+    `due_at` is when the campaign owed it; `expires_at` when it is no longer useful.
+    """
+
+    schema_version: Literal[1] = 1
+    id: UUID
+    shop: Name = "main"
+    account: Name
+    to: str = Field(pattern=r"^U[0-9a-f]{32}$")
+    person: UUID | None = None
+    campaign: Name | None = None
+    step: str | None = None
+    enrolment: UUID | None = None
+    due_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    template: TemplateRef | None = None
+    messages: tuple[dict[str, Any], ...] | None = Field(default=None, min_length=1, max_length=5)
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        if (self.template is None) == (self.messages is None):
+            raise ValueError("give either template or messages")
+        return self

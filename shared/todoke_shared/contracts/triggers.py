@@ -1,0 +1,36 @@
+"""`customer.triggers.v1`: what just became true of a person, for a campaign."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from todoke_shared.contracts.envelope import Contract, Name
+
+TriggerKind = Literal["enter", "exit", "goal"]
+
+
+class Cause(Contract):
+    """The event that made a trigger: its type and its identity in the inbox."""
+
+    type: str
+    key: UUID
+
+
+class Trigger(Contract):
+    """Start or end a campaign for a person. `at` is when the cause happened, not when we learnt of it.
+
+    `key` tells apart runs that may go on side by side (an order id, say); it is "" where the campaign runs per person.
+    `context` is what the cause carries for the message: the order, the cart.
+    """
+
+    schema_version: Literal[1] = 1
+    id: UUID
+    kind: TriggerKind
+    shop: Name = "main"
+    campaign: Name
+    person: UUID
+    key: str = Field(default="", max_length=255)
+    at: AwareDatetime
+    cause: Cause | None = None
+    context: dict[str, Any] = Field(default_factory=dict)

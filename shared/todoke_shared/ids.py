@@ -1,0 +1,51 @@
+"""Deterministic identities: the same cause always gives the same id, so that doing a thing again changes nothing.
+
+Every id is a UUID version 5 (RFC 9562, section 5.5) of its parts joined by "|".
+"""
+
+from datetime import datetime
+from uuid import UUID, uuid5
+
+_TODOKE = UUID("0f1d7f3e-58f1-5c4e-9b0a-7d0d0ce0e001")
+_EVENT = uuid5(_TODOKE, "event")
+_PERSON = uuid5(_TODOKE, "person")
+_TRIGGER = uuid5(_TODOKE, "trigger")
+_ENROLMENT = uuid5(_TODOKE, "enrolment")
+_MESSAGE = uuid5(_TODOKE, "message")
+_RETRY = uuid5(_TODOKE, "retry")
+_OUTCOME = uuid5(_TODOKE, "outcome")
+
+
+def event_key(shop: str, source: str, source_id: str) -> UUID:
+    """The identity of an event in every inbox: shop, source and the id that the source gave it."""
+    return uuid5(_EVENT, f"{shop}|{source}|{source_id}")
+
+
+def person_id(shop: str, identifier: str) -> UUID:
+    """The person first seen under `identifier` (`customer:1`, `visitor:abc`, `line:main:U…`) at `shop`."""
+    return uuid5(_PERSON, f"{shop}|{identifier}")
+
+
+def trigger_id(cause: UUID, campaign: str, kind: str, person: UUID) -> UUID:
+    """What became true of a person for a campaign because of one event."""
+    return uuid5(_TRIGGER, f"{cause}|{campaign}|{kind}|{person}")
+
+
+def enrolment_id(campaign: str, person: UUID, key: str, started_at: datetime) -> UUID:
+    """One run of a person through a campaign; two entries in the same instant are one run."""
+    return uuid5(_ENROLMENT, f"{campaign}|{person}|{key}|{started_at.timestamp():.6f}")
+
+
+def message_id(enrolment: UUID, step: str) -> UUID:
+    """The message that a step of an enrolment owes: there is exactly one."""
+    return uuid5(_MESSAGE, f"{enrolment}|{step}")
+
+
+def retry_key(message: UUID, epoch: int) -> UUID:
+    """LINE's retry key for a message. The epoch changes only by an operator's decision (RELIABILITY: identity)."""
+    return uuid5(_RETRY, f"{message}|{epoch}")
+
+
+def outcome_id(message: UUID, state: str) -> UUID:
+    """What became of a message; told twice, it is still one outcome."""
+    return uuid5(_OUTCOME, f"{message}|{state}")

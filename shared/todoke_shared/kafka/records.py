@@ -1,0 +1,46 @@
+"""What comes out of a topic and what goes in: no client's types, so that the rooms need no broker to be tested."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was read, its value untouched."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to write. Headers are text."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def headers_json(self) -> dict[str, str]:
+        """Headers as they are stored in an outbox."""
+        return dict(self.headers)
+
+
+class Publisher(Protocol):
+    """Writes records to topics."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Return when every record is durable in its topic; raise when one may not be."""
+
+
+class BatchHandler(Protocol):
+    """A room's way to take a batch: when it returns, all effects are committed; when it raises, none are."""
+
+    async def __call__(self, records: Sequence[Record], /) -> None:
+        """Handle the records in the order given."""

@@ -1,0 +1,50 @@
+"""Topic creation from the topic map, and what cluster we are on."""
+
+import logging
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from todoke_shared.contracts.topics import PARTITIONS, TOPICS
+
+logger = logging.getLogger("todoke.topics")
+_DEAD_LETTER_RETENTION = 30 * 24 * 3600
+
+
+async def create_topics(bootstrap_servers: str, *, replication: int = 1) -> list[str]:
+    """Create the topics that are missing, dead-letter topics too, and give their names.
+
+    `replication` is the number of copies; 3 for a cluster that may lose a broker. Raises RuntimeError with the broker's
+    answer when a topic cannot be made.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        wanted = [(t.name, t.retention, PARTITIONS) for t in TOPICS]
+        wanted += [(t.dead_letters, _DEAD_LETTER_RETENTION, 1) for t in TOPICS]
+        missing = [
+            NewTopic(name, partitions, replication, topic_configs={"retention.ms": str(retention * 1000)})
+            for name, retention, partitions in wanted
+            if name not in there
+        ]
+        if missing:
+            answer = await admin.create_topics(missing)
+            refused = [
+                f"{name}: {text}" for name, code, text in answer.topic_errors if code not in (0, 36)
+            ]  # 36 = exists
+            if refused:
+                raise RuntimeError("Kafka refused to create topics: " + "; ".join(refused))
+        return [topic.name for topic in missing]
+    finally:
+        await admin.close()
+
+
+async def cluster_id(bootstrap_servers: str) -> str:
+    """The cluster's own id: positions are kept per cluster, since another cluster's offsets mean nothing here."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        description = await admin.describe_cluster()
+        return str(description["cluster_id"])
+    finally:
+        await admin.close()

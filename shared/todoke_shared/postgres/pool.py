@@ -1,0 +1,35 @@
+"""One way to open PostgreSQL: every call has an end (RELIABILITY: asyncpg's `command_timeout=None` wedges a pool)."""
+
+import asyncpg
+
+from todoke_shared.jsons import dumps_text, loads
+
+CALL_TIMEOUT_SECONDS = 5.0
+"""Longer than any statement of ours, shorter than a pod's patience; a black-holed socket fails within it."""
+
+
+async def open_pool(dsn: str, *, application: str, schema: str, size: int = 8) -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool whose connections see `schema` first, read `jsonb` as Python values, and give up after five seconds.
+
+    Raises OSError or asyncpg.PostgresError when PostgreSQL cannot be reached.
+    """
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        timeout=CALL_TIMEOUT_SECONDS,
+        command_timeout=CALL_TIMEOUT_SECONDS,
+        max_inactive_connection_lifetime=60,
+        init=_teach_json,
+        server_settings={
+            "application_name": f"todoke-{application}",
+            "search_path": f"{schema},public",
+            "statement_timeout": str(int(CALL_TIMEOUT_SECONDS * 1000)),
+            "idle_in_transaction_session_timeout": "15000",
+            "timezone": "UTC",
+        },
+    )
+
+
+async def _teach_json(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=dumps_text, decoder=loads, format="text")

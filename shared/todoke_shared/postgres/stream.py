@@ -1,0 +1,67 @@
+"""The three tables that make a room exactly-once: consumed positions, the inbox and the outbox.
+
+They live in the room's own schema, and a batch changes them in the same transaction as the room's state:
+a crash before the commit leaves nothing, a crash after it leaves everything, and the records that Kafka
+gives again are recognised by position (a restart, a zombie) or by identity (a producer's retry).
+"""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import asyncpg
+
+from todoke_shared.kafka.records import Outgoing, Record
+from todoke_shared.postgres.queries import load_queries
+
+_SQL = load_queries("todoke_shared.postgres", "stream.sql")
+
+OUTBOX_SHARDS = 8
+"""How many relays may publish side by side; a person's records always leave through the same shard."""
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+
+async def take_fresh(connection: Connection, cluster: str, records: Sequence[Record]) -> list[Record]:
+    """Lock the partitions of a batch, move their positions past it, and give the records not consumed before.
+
+    The lock makes rival consumers of a partition take turns: one that slept through a rebalance finds its records
+    behind the position and gets none of them.
+    """
+    ends: dict[tuple[str, int], int] = {}
+    for record in records:
+        place = (record.topic, record.partition)
+        ends[place] = max(ends.get(place, 0), record.offset + 1)
+    places = sorted(ends)
+    rows = await connection.fetch(
+        _SQL["advance_positions"],
+        cluster,
+        [topic for topic, _ in places],
+        [partition for _, partition in places],
+        [ends[place] for place in places],
+    )
+    before = {(row["topic"], row["partition"]): row["before"] for row in rows}
+    return [record for record in records if record.offset >= before[record.topic, record.partition]]
+
+
+async def admit(connection: Connection, keys: Iterable[UUID]) -> set[UUID]:
+    """Put identities into the inbox and give those that were not there."""
+    rows = await connection.fetch(_SQL["admit"], sorted(set(keys)))
+    return {row["key"] for row in rows}
+
+
+async def put_outbox(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
+    """Store records to be published once this transaction has committed."""
+    if outgoing:
+        await connection.execute(
+            _SQL["put_outbox"],
+            [shard_of(record.key) for record in outgoing],
+            [record.topic for record in outgoing],
+            [record.key for record in outgoing],
+            [record.value for record in outgoing],
+            [record.headers_json for record in outgoing],
+        )
+
+
+def shard_of(key: bytes | None) -> int:
+    """The outbox shard of a key: the same person, the same shard, so the same order."""
+    return sum(key or b"") % OUTBOX_SHARDS

@@ -1,0 +1,58 @@
+-- name: advance_positions
+-- Lock each partition's row and move it past the batch. `before` is where it stood: records below it are done.
+-- The upsert locks rows in the order given (sorted by the caller), so two batches cannot deadlock.
+WITH batch AS (
+    SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[]) AS b (topic, partition, next_offset)
+), stood AS (
+    SELECT c.topic, c.partition, c.next_offset
+      FROM consumed c JOIN batch b USING (topic, partition)
+     WHERE c.cluster = $1
+     ORDER BY c.topic, c.partition
+       FOR UPDATE OF c
+), moved AS (
+    INSERT INTO consumed AS c (cluster, topic, partition, next_offset)
+    SELECT $1, b.topic, b.partition, greatest(b.next_offset, coalesce(s.next_offset, 0))
+      FROM batch b LEFT JOIN stood s USING (topic, partition)
+     ORDER BY b.topic, b.partition
+    ON CONFLICT (cluster, topic, partition)
+    DO UPDATE SET next_offset = greatest(c.next_offset, excluded.next_offset)
+)
+SELECT b.topic, b.partition, coalesce(s.next_offset, 0) AS before
+  FROM batch b LEFT JOIN stood s USING (topic, partition);
+
+-- name: forget_positions
+-- A topic that was deleted and made again starts at 0: a position beyond its end belongs to the old one.
+DELETE FROM consumed
+ USING unnest($2::text[], $3::int[], $4::bigint[]) AS e (topic, partition, end_offset)
+ WHERE consumed.cluster = $1
+   AND consumed.topic = e.topic AND consumed.partition = e.partition
+   AND consumed.next_offset > e.end_offset
+RETURNING consumed.topic, consumed.partition;
+
+-- name: admit
+-- Keep the identities that were not known. $1 is sorted, so that two batches wait for each other in one order.
+INSERT INTO inbox (key) SELECT unnest($1::uuid[]) ON CONFLICT (key) DO NOTHING RETURNING key;
+
+-- name: purge_inbox
+-- Forget identities older than any redelivery (RELIABILITY: 35 days), some at a time to keep the lock short.
+DELETE FROM inbox WHERE key IN (
+    SELECT key FROM inbox WHERE received_at < now() - interval '35 days' ORDER BY received_at LIMIT 5000
+);
+
+-- name: put_outbox
+-- Records to publish after the commit.
+INSERT INTO outbox (shard, topic, key, value, headers)
+SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[], $5::jsonb[]);
+
+-- name: lock_shards
+-- The shards that this relay now owns: a session lock, so a dead relay's shards are free at once.
+SELECT shard FROM generate_series(0, $1::int - 1) AS shard
+ WHERE pg_try_advisory_lock(hashtext($2::text), shard);
+
+-- name: read_outbox
+-- The oldest records of the shards owned. No high-water mark: a late commit with a lower id is still found.
+SELECT id, topic, key, value, headers FROM outbox WHERE shard = any($1::int[]) ORDER BY id LIMIT $2;
+
+-- name: delete_outbox
+-- Published and acknowledged.
+DELETE FROM outbox WHERE id = any($1::bigint[]);

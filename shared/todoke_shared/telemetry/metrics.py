@@ -1,0 +1,31 @@
+"""The closed list of metrics. A name not here does not exist."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# Consumption, every service
+RECORDS = Counter("todoke_records_total", "Records taken and committed", ["group"])
+BATCH_SECONDS = Histogram("todoke_batch_seconds", "Time to take a batch, commit included", ["group"])
+BATCH_RETRIES = Counter("todoke_batch_retries_total", "Batches that have to come again", ["group", "error"])
+DEAD_LETTERS = Counter("todoke_dead_letters_total", "Records that nobody can handle", ["topic"])
+LOOP_ERRORS = Counter("todoke_loop_errors_total", "Rounds of a background loop that failed", ["loop", "error"])
+
+# Ingest
+EVENTS_ACCEPTED = Counter("todoke_events_accepted_total", "Events durable in Kafka", ["door"])
+EVENTS_REFUSED = Counter("todoke_events_refused_total", "Requests or items answered 4xx or 5xx", ["door", "status"])
+
+# Segmenter
+TRIGGERS = Counter("todoke_triggers_total", "Triggers emitted", ["campaign", "kind"])
+
+# Scheduler
+TIMERS_FIRED = Counter("todoke_timers_fired_total", "Timers claimed and carried out")
+TIMER_LATENESS = Histogram(
+    "todoke_timer_lateness_seconds",
+    "Shop time between due and fired",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600),
+)
+REQUESTS = Counter("todoke_requests_total", "Message requests emitted", ["campaign", "step"])
+
+# Dispatcher
+ATTEMPTS = Counter("todoke_line_attempts_total", "Requests to LINE by what came of them", ["account", "verdict"])
+ATTEMPT_SECONDS = Histogram("todoke_line_attempt_seconds", "LINE's answer time", ["account"])
+WAITING = Gauge("todoke_deliveries_waiting", "Messages stored and not yet settled", ["lane"])
