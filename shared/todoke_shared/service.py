@@ -1,0 +1,140 @@
+"""What every service opens first and closes last. Each service's `main.py` wires its own parts inside.
+
+Stopping (RELIABILITY: shutdown): not ready -> no new batch -> the batch in hand ends -> consumer -> loops ->
+producer -> pool.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import asyncpg
+import uvicorn
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from starlette.types import ASGIApp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from todoke_shared.clock import SampledClock
+from todoke_shared.contracts.topics import Topic
+from todoke_shared.kafka.consume import Consumption
+from todoke_shared.kafka.positions import forget_lost_positions
+from todoke_shared.kafka.publish import KafkaPublisher
+from todoke_shared.kafka.relay import Relay
+from todoke_shared.kafka.topics import cluster_id
+from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
+from todoke_shared.postgres.pool import open_pool
+from todoke_shared.settings import Settings
+from todoke_shared.telemetry.health import Readiness
+from todoke_shared.telemetry.loops import Loops
+
+logger = logging.getLogger("todoke.service")
+T = TypeVar("T")
+
+_NOT_THERE = (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+
+@dataclass
+class Room:
+    """A running service's parts: its pool, the fleet's clock, the producer, the outbox relay and its loops."""
+
+    name: str
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    clock: SampledClock
+    cluster: str
+    publisher: KafkaPublisher
+    relay: Relay
+    readiness: Readiness
+    loops: Loops = field(default_factory=Loops)
+
+
+@asynccontextmanager
+async def open_room(
+    settings: Settings, name: str, readiness: Readiness, *, consumes: Sequence[Topic] = ()
+) -> AsyncIterator[Room]:
+    """Open the parts that all services share; the schema is the service's name. Waits for PostgreSQL and Kafka."""
+    pool = await _until_there("PostgreSQL", lambda: open_pool(settings.postgres_dsn, application=name, schema=name))
+    bootstrap = settings.kafka_bootstrap_servers
+    publisher = KafkaPublisher(bootstrap, client_id=f"todoke-{name}")
+    try:
+        cluster = await _until_there("Kafka", lambda: cluster_id(bootstrap))
+        await _until_there("Kafka", publisher.start)
+        if consumes:
+            await forget_lost_positions(pool, bootstrap, cluster, consumes)
+        clock = await open_clock(pool)
+        relay = Relay(pool, name, publisher)
+        room = Room(name, pool, clock, cluster, publisher, relay, readiness)
+
+        async def follow_clock() -> None:
+            clock.resample(await sample_clock(pool))
+            await asyncio.sleep(RESAMPLE_SECONDS)
+
+        room.loops.start("clock", follow_clock)
+        room.loops.start("relay", relay.run_once)
+        try:
+            yield room
+        finally:
+            await room.loops.stop()
+            await relay.release()
+    finally:
+        await publisher.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await pool.close()
+
+
+@asynccontextmanager
+async def consuming(broker: KafkaBroker, consumption: Consumption, room: Room) -> AsyncIterator[None]:
+    """Consume from here on; on leaving, end the batch in hand and leave the group."""
+    await broker.start()
+    room.readiness.ready = True
+    logger.info("%s is ready", room.name)
+    try:
+        yield
+    finally:
+        room.readiness.ready = False
+        consumption.stop()
+        await broker.stop()
+
+
+def new_broker(settings: Settings, name: str) -> KafkaBroker:
+    """A FastStream broker for consuming. Topics are made by `todoke migrate`, not by first use."""
+    return KafkaBroker(
+        settings.kafka_bootstrap_servers,
+        client_id=f"todoke-{name}",
+        apply_types=False,  # batches reach the handler as they were read
+        allow_auto_create_topics=False,
+        graceful_timeout=float(settings.drain_seconds),
+        logger=None,
+    )
+
+
+def serve(app: ASGIApp, settings: Settings, port: int) -> None:
+    """Run an app until SIGTERM or SIGINT, then let it drain."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+
+
+async def _until_there(what: str, connect: Callable[[], Awaitable[T]]) -> T:
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        logger.warning("%s does not answer (%s); trying again", what, type(error).__name__)
+
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(_NOT_THERE), wait=wait_random_exponential(max=5), before_sleep=tell
+    ):
+        with attempt:
+            return await connect()
+    raise AssertionError("tenacity tries without end")
