@@ -1,0 +1,1 @@
+"""TIMERS: triggers -> enrolments -> timers -> message requests."""

@@ -31,5 +31,5 @@ async def open_pool(dsn: str, *, application: str, schema: str, size: int = 8) -
     )
 
 
-async def _teach_json(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _teach_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=dumps_text, decoder=loads, format="text")

@@ -5,7 +5,9 @@ a crash before the commit leaves nothing, a crash after it leaves everything, an
 gives again are recognised by position (a restart, a zombie) or by identity (a producer's retry).
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -18,7 +20,7 @@ _SQL = load_queries("todoke_shared.postgres", "stream.sql")
 OUTBOX_SHARDS = 8
 """How many relays may publish side by side; a person's records always leave through the same shard."""
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 
 async def take_fresh(connection: Connection, cluster: str, records: Sequence[Record]) -> list[Record]:
@@ -65,3 +67,9 @@ async def put_outbox(connection: Connection, outgoing: Sequence[Outgoing]) -> No
 def shard_of(key: bytes | None) -> int:
     """The outbox shard of a key: the same person, the same shard, so the same order."""
     return sum(key or b"") % OUTBOX_SHARDS
+
+
+async def purge_inbox(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """Forget what no redelivery can bring back, some at a time; then rest."""
+    forgotten = await pool.execute(_SQL["purge_inbox"])
+    await asyncio.sleep(1 if forgotten != "DELETE 0" else 60)

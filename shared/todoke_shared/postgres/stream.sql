@@ -33,13 +33,13 @@ RETURNING consumed.topic, consumed.partition;
 -- Keep the identities that were not known. $1 is sorted, so that two batches wait for each other in one order.
 INSERT INTO inbox (key) SELECT unnest($1::uuid[]) ON CONFLICT (key) DO NOTHING RETURNING key;
 
--- name: purge_inbox
+-- name: purge_inbox!
 -- Forget identities older than any redelivery (RELIABILITY: 35 days), some at a time to keep the lock short.
 DELETE FROM inbox WHERE key IN (
     SELECT key FROM inbox WHERE received_at < now() - interval '35 days' ORDER BY received_at LIMIT 5000
 );
 
--- name: put_outbox
+-- name: put_outbox!
 -- Records to publish after the commit.
 INSERT INTO outbox (shard, topic, key, value, headers)
 SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[], $5::jsonb[]);
@@ -53,6 +53,6 @@ SELECT shard FROM generate_series(0, $1::int - 1) AS shard
 -- The oldest records of the shards owned. No high-water mark: a late commit with a lower id is still found.
 SELECT id, topic, key, value, headers FROM outbox WHERE shard = any($1::int[]) ORDER BY id LIMIT $2;
 
--- name: delete_outbox
+-- name: delete_outbox!
 -- Published and acknowledged.
 DELETE FROM outbox WHERE id = any($1::bigint[]);

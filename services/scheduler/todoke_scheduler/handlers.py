@@ -1,0 +1,190 @@
+"""Triggers start and end runs; timers move them on; what they owe goes into the outbox. Each batch is one transaction.
+
+May block: on PostgreSQL. May lose: nothing. May repeat: nothing; a run's message has one id whatever happens.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from todoke_scheduler.adapters import scheduling
+from todoke_scheduler.adapters.scheduling import Decision, Journeys, Timer
+from todoke_scheduler.domain.enrolment import Enrolment, OwedMessage, advance
+from todoke_scheduler.domain.journey import enter, leave
+from todoke_scheduler.domain.owing import PersonNow, request
+from todoke_shared.campaigns.catalogue import CampaignCatalogue, PublishedCampaign
+from todoke_shared.clock import Clock
+from todoke_shared.contracts.requests import MessageRequest
+from todoke_shared.contracts.topics import LANES
+from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.errors import BadMessageError, SlowDownError
+from todoke_shared.kafka.dead_letters import dead_letter
+from todoke_shared.kafka.records import Outgoing, Record
+from todoke_shared.postgres.stream import Connection, admit, put_outbox, take_fresh
+from todoke_shared.telemetry import metrics
+
+CLAIM = 500
+"""Timers a transaction: enough to share its cost, few enough to keep it short."""
+
+
+class Scheduler:
+    """Handles trigger batches and due timers. `wake` is called after each commit."""
+
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        clock: Clock,
+        catalogue: CampaignCatalogue,
+        *,
+        cluster: str,
+        wake: Callable[[], None],
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._catalogue = catalogue
+        self._cluster = cluster
+        self._wake = wake
+
+    async def take_triggers(self, records: Sequence[Record]) -> None:
+        """Start and end runs, and do at once what is due at once."""
+        now = self._clock.now()
+        parsed = [(record, _parse(record)) for record in records]
+        await self._know_campaigns(trigger for _, trigger in parsed if isinstance(trigger, Trigger))
+        async with self._pool.acquire() as connection, connection.transaction():
+            fresh = set(await take_fresh(connection, self._cluster, records))
+            triggers, dead = self._sort_out([pair for pair in parsed if pair[0] in fresh])
+            news = await _news(connection, triggers)
+            if news:
+                await self._decide(connection, news, now)
+            await put_outbox(connection, dead)
+        self._wake()
+
+    async def fire_due(self) -> int:
+        """Carry out one claim of due timers and give its size."""
+        now = self._clock.now()
+        async with self._pool.acquire() as connection, connection.transaction():
+            timers = await scheduling.claim_timers(connection, now, CLAIM)
+            if timers:
+                await self._fire(connection, timers, now)
+        if timers:
+            self._wake()
+            metrics.TIMERS_FIRED.inc(len(timers))
+        for timer in timers:
+            metrics.TIMER_LATENESS.observe((now - timer.due_at).total_seconds())
+        return len(timers)
+
+    async def _fire(self, connection: Connection, timers: list[Timer], now: datetime) -> None:
+        runs = await scheduling.lock_enrolments(connection, [timer.enrolment for timer in timers])
+        # A timer is stale when its run has moved on since; two timers of one run are one call.
+        due = list({timer.enrolment: runs[timer.enrolment] for timer in timers if _is_current(timer, runs)}.values())
+        await self._catalogue.fetch({(run.campaign, run.version) for run in due})
+        await self._advance(connection, due, now)
+
+    async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> None:
+        current = await scheduling.current_ids(connection, [trigger.person for trigger in triggers])
+        triggers = [t.model_copy(update={"person": current.get(t.person, t.person)}) for t in triggers]
+        journeys = await scheduling.lock_journeys(connection, triggers, current)
+        decisions = [
+            decision for trigger in triggers for decision in _start_or_end(trigger, journeys, self._catalogue, now)
+        ]
+        await scheduling.save_decisions(connection, decisions)
+        await scheduling.save_marks(connection, journeys)
+        await self._advance(connection, [journeys.runs[run] for run in sorted(journeys.changed)], now)
+
+    async def _advance(self, connection: Connection, runs: list[Enrolment], now: datetime) -> None:
+        moved = [advance(run, self._campaign(run).campaign, now) for run in runs]
+        await scheduling.save_enrolments(connection, [run for run, _ in moved])
+        await scheduling.save_timers(connection, [run for run, _ in moved])
+        owed = [(run, message) for run, messages in moved for message in messages]
+        people = await scheduling.people_now(connection, [run.person for run, _ in owed])
+        await self._owe(connection, owed, people, now)
+
+    async def _owe(
+        self,
+        connection: Connection,
+        owed: list[tuple[Enrolment, OwedMessage]],
+        people: dict[UUID, PersonNow],
+        now: datetime,
+    ) -> None:
+        outgoing: list[Outgoing] = []
+        refused: list[Decision] = []
+        for run, message in owed:
+            campaign = self._campaign(run).campaign
+            answer = request(run, message, campaign, people.get(run.person, PersonNow()))
+            if isinstance(answer, MessageRequest):
+                topic = LANES[campaign.lane].name
+                outgoing.append(Outgoing(topic, str(run.person).encode(), answer.to_json()))
+                metrics.REQUESTS.labels(run.campaign, message.message).inc()
+            else:
+                refused.append(Decision(run.person, run.campaign, answer, now, run.id, message.message))
+        await put_outbox(connection, outgoing)
+        await scheduling.save_decisions(connection, refused)
+
+    def _campaign(self, run: Enrolment) -> PublishedCampaign:
+        published = self._catalogue.known(run.campaign, run.version)
+        if published is None:
+            raise SlowDownError(f"version {run.version} of campaign {run.campaign} cannot be read yet")
+        return published
+
+    async def _know_campaigns(self, triggers: Iterable[Trigger]) -> None:
+        """A trigger may be younger than our last look at what is published."""
+        if any(self._catalogue.latest(trigger.campaign) is None for trigger in triggers):
+            await self._catalogue.refresh()
+
+    def _sort_out(self, parsed: list[tuple[Record, Trigger | BadMessageError]]) -> tuple[list[Trigger], list[Outgoing]]:
+        triggers: list[Trigger] = []
+        dead: list[Outgoing] = []
+        for record, trigger in parsed:
+            answer = trigger
+            if isinstance(answer, Trigger) and self._catalogue.latest(answer.campaign) is None:
+                answer = BadMessageError("no campaign of this name is published", field="campaign")
+            if isinstance(answer, Trigger):
+                triggers.append(answer)
+            else:
+                dead.append(dead_letter(record, answer, service="scheduler"))
+                metrics.DEAD_LETTERS.labels(record.topic).inc()
+        return triggers, dead
+
+
+def _is_current(timer: Timer, runs: dict[UUID, Enrolment]) -> bool:
+    run = runs.get(timer.enrolment)
+    return run is not None and run.status == "active" and run.position == timer.position
+
+
+def _parse(record: Record) -> Trigger | BadMessageError:
+    try:
+        return Trigger.from_json(record.value)
+    except BadMessageError as error:
+        return error
+
+
+async def _news(connection: Connection, triggers: list[Trigger]) -> list[Trigger]:
+    """What was not known before, in the order in which it happened; in one instant, ends come first."""
+    by_id = {trigger.id: trigger for trigger in triggers}
+    new = await admit(connection, by_id)
+    return sorted((by_id[key] for key in new), key=lambda t: (t.at, t.kind == "enter", t.id))
+
+
+def _start_or_end(
+    trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue, now: datetime
+) -> Iterable[Decision]:
+    """Change the journeys as the trigger says; a refused entry is a line of the decision log."""
+    marks = journeys.marks_of(trigger)
+    if trigger.kind != "enter":
+        for run in leave(journeys.runs_of(trigger), trigger):
+            journeys.put(run)
+        journeys.mark(trigger, marks.exiting(trigger.at))
+        return
+    published = catalogue.latest(trigger.campaign)
+    if published is None:
+        raise SlowDownError(f"campaign {trigger.campaign} cannot be read yet")
+    entry = enter(marks, journeys.runs_of(trigger, key=trigger.key), trigger, published)
+    for run in entry.ended:
+        journeys.put(run)
+    if entry.started is not None:
+        journeys.put(entry.started)
+        journeys.mark(trigger, marks.entering(trigger.at))
+    if entry.refusal is not None:
+        yield Decision(trigger.person, trigger.campaign, entry.refusal, now)

@@ -1,0 +1,71 @@
+"""Wires the scheduler: settings -> adapters -> app."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from faststream.kafka import KafkaBroker
+from starlette.applications import Starlette
+
+from todoke_scheduler.handlers import Scheduler
+from todoke_scheduler.settings import SchedulerSettings
+from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
+from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, LANES
+from todoke_shared.kafka.consume import Consumption
+from todoke_shared.kafka.records import BatchHandler
+from todoke_shared.postgres.migrate import Migrations
+from todoke_shared.postgres.stream import purge_inbox
+from todoke_shared.service import consuming, new_broker, open_room, serve
+from todoke_shared.telemetry.health import Readiness, health_routes
+from todoke_shared.telemetry.logs import set_up_logs
+
+NAME = "scheduler"
+MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
+POLL_SECONDS = 0.1
+"""The most by which a timer is late on an idle machine; a look at an index costs far less."""
+
+
+def declare(broker: KafkaBroker, triggers: BatchHandler) -> Consumption:
+    """What the scheduler reads and writes: for the running service, and for AsyncAPI."""
+    consumption = Consumption(broker, group=f"todoke-{NAME}")
+    consumption.subscribe([CUSTOMER_TRIGGERS], triggers)
+    for topic in LANES.values():
+        broker.publisher(topic.name, schema=topic.model, title=topic.name, description=topic.purpose)
+    return consumption
+
+
+def create_app(settings: SchedulerSettings) -> Starlette:
+    """The service as an ASGI app: health outside, consumption and timers in its lifespan."""
+    readiness = Readiness()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with open_room(settings, NAME, readiness, consumes=[CUSTOMER_TRIGGERS]) as room:
+            catalogue = CampaignCatalogue(room.pool)
+            await catalogue.refresh()
+            scheduler = Scheduler(room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake)
+
+            async def reload() -> None:
+                await asyncio.sleep(RELOAD_SECONDS)
+                await catalogue.refresh()
+
+            async def fire() -> None:
+                if not await scheduler.fire_due():
+                    await asyncio.sleep(POLL_SECONDS)
+
+            room.loops.start("campaigns", reload)
+            room.loops.start("inbox", lambda: purge_inbox(room.pool))
+            room.loops.start("timers", fire)
+            broker = new_broker(settings, NAME)
+            async with consuming(broker, declare(broker, scheduler.take_triggers), room):
+                yield
+
+    return Starlette(routes=health_routes(readiness), lifespan=lifespan)
+
+
+def run() -> None:
+    """Run until told to stop."""
+    settings = SchedulerSettings()
+    set_up_logs(NAME, settings.log_level)
+    serve(create_app(settings), settings, settings.scheduler_port)

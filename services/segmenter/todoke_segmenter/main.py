@@ -1,0 +1,70 @@
+"""Wires the segmenter: settings -> adapters -> app."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from faststream.kafka import KafkaBroker
+from starlette.applications import Starlette
+
+from todoke_segmenter.handlers import Segmenter
+from todoke_segmenter.settings import SegmenterSettings
+from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
+from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LINE_EVENTS
+from todoke_shared.kafka.consume import Consumption
+from todoke_shared.kafka.records import BatchHandler
+from todoke_shared.postgres.migrate import Migrations
+from todoke_shared.postgres.stream import purge_inbox
+from todoke_shared.service import consuming, new_broker, open_room, serve
+from todoke_shared.telemetry.health import Readiness, health_routes
+from todoke_shared.telemetry.logs import set_up_logs
+
+NAME = "segmenter"
+MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
+
+
+def declare(broker: KafkaBroker, ec_events: BatchHandler, line_events: BatchHandler) -> Consumption:
+    """What the segmenter reads and writes: for the running service, and for AsyncAPI."""
+    consumption = Consumption(broker, group=f"todoke-{NAME}")
+    consumption.subscribe([EC_EVENTS], ec_events, lane="ec")
+    consumption.subscribe([LINE_EVENTS], line_events, lane="line")
+    broker.publisher(
+        CUSTOMER_TRIGGERS.name,
+        schema=CUSTOMER_TRIGGERS.model,
+        title=CUSTOMER_TRIGGERS.name,
+        description=CUSTOMER_TRIGGERS.purpose,
+    )
+    return consumption
+
+
+def create_app(settings: SegmenterSettings) -> Starlette:
+    """The service as an ASGI app: health outside, consumption in its lifespan."""
+    readiness = Readiness()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with open_room(settings, NAME, readiness, consumes=[EC_EVENTS, LINE_EVENTS]) as room:
+            catalogue = CampaignCatalogue(room.pool)
+            await catalogue.refresh()
+
+            async def reload() -> None:
+                await asyncio.sleep(RELOAD_SECONDS)
+                await catalogue.refresh()
+
+            room.loops.start("campaigns", reload)
+            room.loops.start("inbox", lambda: purge_inbox(room.pool))
+            segmenter = Segmenter(room.pool, catalogue, cluster=room.cluster, wake=room.relay.wake)
+            broker = new_broker(settings, NAME)
+            consumption = declare(broker, segmenter.take_ec_events, segmenter.take_line_events)
+            async with consuming(broker, consumption, room):
+                yield
+
+    return Starlette(routes=health_routes(readiness), lifespan=lifespan)
+
+
+def run() -> None:
+    """Run until told to stop."""
+    settings = SegmenterSettings()
+    set_up_logs(NAME, settings.log_level)
+    serve(create_app(settings), settings, settings.segmenter_port)

@@ -1,0 +1,31 @@
+"""Topics in memory, for story tests: the same port as Kafka's, and a log that the story can be read from."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from todoke_shared.kafka.records import Outgoing, Record
+
+
+class MemoryTopics:
+    """One partition a topic; each group reads every record once, in order."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Record]] = defaultdict(list)
+        self._positions: dict[tuple[str, str], int] = defaultdict(int)
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Append, in order. Refuses what Kafka would refuse."""
+        for record in records:
+            assert record.value is None or len(record.value) <= 1_000_000, "larger than Kafka takes"
+            log = self.logs[record.topic]
+            headers = tuple((name, text.encode()) for name, text in record.headers.items())
+            log.append(Record(record.topic, 0, len(log), record.key, record.value, headers))
+
+    def read(self, topic: str, group: str, most: int = 500) -> list[Record]:
+        """The next records of a group, which `done` has not been told of."""
+        start = self._positions[topic, group]
+        return self.logs[topic][start : start + most]
+
+    def done(self, topic: str, group: str, records: Sequence[Record]) -> None:
+        """The group's offsets are committed."""
+        self._positions[topic, group] += len(records)
