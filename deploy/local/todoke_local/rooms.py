@@ -1,7 +1,8 @@
 """The rooms that have tables, in the order in which they are migrated: a room may read views of those before it."""
 
+from todoke_dispatcher.main import MIGRATIONS as DISPATCHER
 from todoke_scheduler.main import MIGRATIONS as SCHEDULER
 from todoke_segmenter.main import MIGRATIONS as SEGMENTER
 from todoke_shared.postgres.platform import MIGRATIONS as PLATFORM
 
-ROOMS = (PLATFORM, SEGMENTER, SCHEDULER)
+ROOMS = (PLATFORM, SEGMENTER, SCHEDULER, DISPATCHER)

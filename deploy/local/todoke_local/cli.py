@@ -1,0 +1,39 @@
+"""The `todoke` command."""
+
+import logging
+import sys
+
+import typer
+from rich.console import Console
+
+from todoke_local.commands import campaigns, demo, migrate, replay, run, simulator, up
+from todoke_shared.campaigns.source import CampaignFileError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Todoke (届け): the right LINE message to the right customer, once, on time.",
+)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("migrate")(migrate.migrate)
+app.command("replay")(replay.replay)
+app.add_typer(simulator.app, name="simulator")
+app.add_typer(campaigns.app, name="campaigns")
+
+
+def main() -> None:
+    """Run a command. What the user can mend is told in a sentence; all else is a traceback, for us."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        app()
+    except CampaignFileError as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except (ValueError, RuntimeError, OSError) as error:
+        Console(stderr=True).print(f"todoke: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

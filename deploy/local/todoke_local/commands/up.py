@@ -1,0 +1,33 @@
+"""`todoke up`: everything on this machine."""
+
+from rich.console import Console
+
+from todoke_local.fleet import DEFAULT_PORTS
+from todoke_local.machine import open_machine
+from todoke_local.settings import LocalSettings
+from todoke_local.stopping import run_until_stopped
+from todoke_shared.postgres.fleet_clock import clear_simulated_clock
+
+
+def up() -> None:
+    """Run all services, with embedded PostgreSQL and Kafka and the LINE simulator where none are named."""
+    run_until_stopped(_up(LocalSettings(), Console()))
+
+
+async def _up(settings: LocalSettings, console: Console) -> None:
+    home = settings.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    console.print("Starting …")
+    async with open_machine(settings, DEFAULT_PORTS, keep=home / "postgres", logs=home / "logs") as machine:
+        await clear_simulated_clock(machine.pool)
+        for note in machine.parts.notes:
+            console.print(note, highlight=False)
+        fleet = machine.fleet
+        console.print(f"Ready. Events in: {fleet.url('ingest')}/v1/events (docs: {fleet.url('ingest')}/docs)")
+        if fleet.simulator:
+            console.print(f"LINE is simulated: what arrived is at {fleet.url('simulator')}/sim/messages")
+        console.print(f"Logs: {home / 'logs'}. For other commands, in another terminal:", soft_wrap=True)
+        console.print(f"  export TODOKE_POSTGRES_DSN='{machine.parts.postgres_dsn}'", soft_wrap=True, highlight=False)
+        console.print("Ctrl-C stops everything.")
+        ended = await fleet.watch()
+        raise RuntimeError(f"{ended} ended by itself; the reason is in {home / 'logs' / f'{ended}.log'}")

@@ -1,0 +1,51 @@
+"""A whole Todoke on this machine: parts, campaigns, the simulator and the services, up and ready."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from todoke_local.fleet import Fleet
+from todoke_local.parts import Parts, open_parts
+from todoke_local.settings import LocalSettings
+from todoke_scheduler.adapters.publishing import publish
+from todoke_shared.campaigns.source import load_campaigns
+from todoke_shared.postgres.pool import open_pool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is running, and a pool to look at it."""
+
+    parts: Parts
+    fleet: Fleet
+    pool: "asyncpg.Pool[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def open_machine(
+    settings: LocalSettings, ports: dict[str, int], *, keep: Path | None, logs: Path
+) -> AsyncIterator[Machine]:
+    """Start everything and publish the campaigns of the folder; stop everything on leaving.
+
+    The simulator runs unless TODOKE_LINE_API_URL names a LINE. Raises RuntimeError or ValueError with what to do.
+    """
+    campaigns = load_campaigns(settings.campaigns)
+    async with open_parts(settings, keep=keep) as parts:
+        pool = await open_pool(parts.postgres_dsn, application="local", schema="scheduler", size=3)
+        try:
+            await publish(pool, campaigns)
+            fleet = Fleet(
+                postgres_dsn=parts.postgres_dsn,
+                kafka_bootstrap_servers=parts.kafka_bootstrap_servers,
+                logs=logs,
+                ports=ports,
+                simulator=settings.line_api_url is None,
+                line_api_url=settings.line_api_url,
+            )
+            async with fleet:
+                yield Machine(parts, fleet, pool)
+        finally:
+            await pool.close()

@@ -1,0 +1,102 @@
+"""What every test room gets: a Kafka, a PostgreSQL, and no network where there must be none."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.support.brokers import CHOICE, BrokerKind, choose_broker_kind, start_broker
+from tests.support.databases import choose_postgres, fresh_database
+from tests.support.no_network import no_network
+from tests.support.recordings import RECORDING
+
+Result = TypeVar("Result")
+
+TESTS = Path(__file__).parent
+MARKERS = {
+    "connected": "talks to a real Kafka or PostgreSQL (every test in tests/connected)",
+    "e2e": "runs the services as processes against the simulator (every test in tests/e2e)",
+    "recording": "needs the recording of a real shop that lies beside the project",
+    "apache_kafka": "needs Apache Kafka itself, since it kills and restarts the broker",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known, and refuse a choice of Kafka that is none."""
+    try:
+        choose_broker_kind()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_report_header() -> list[str]:
+    """Say what the tests run on, and what they therefore leave out."""
+    kind = choose_broker_kind()
+    lines = [f"todoke: Kafka is {kind} ({CHOICE} chooses), PostgreSQL is {choose_postgres()[0]}"]
+    if kind is not BrokerKind.APACHE:
+        lines.append(f"todoke: tests marked apache_kafka are deselected; {CHOICE}=apache runs them (Java 17, Maven)")
+    if not RECORDING.exists():
+        lines.append(f"todoke: tests marked recording are deselected; TODOKE_TEST_RECORDING names it (no {RECORDING})")
+    return lines
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by their room, and deselect (not skip: the header says so) what the chosen Kafka cannot show."""
+    for item in items:
+        if (room := room_of(item.path)) in MARKERS:
+            item.add_marker(room)
+    missing = {"apache_kafka"} if choose_broker_kind() is not BrokerKind.APACHE else set()
+    missing |= set() if RECORDING.exists() else {"recording"}
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def room_of(path: Path) -> str:
+    """The folder directly below tests/ that a test is in; empty for a test elsewhere."""
+    return path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) else ""
+
+
+@pytest.fixture(autouse=True)
+def only_the_network_of_the_room(request: pytest.FixtureRequest) -> Iterator[None]:
+    """tests/unit opens no socket at all, tests/pipeline only Unix sockets (the embedded PostgreSQL)."""
+    room = room_of(request.path)
+    with no_network(unix_sockets=room == "pipeline") if room in ("unit", "pipeline") else nullcontext():
+        yield
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of the run's one Kafka broker. Tests share it: use topic and group names of your own."""
+    broker = run(start_broker(tmp_path_factory.mktemp("kafka")))
+    yield broker.bootstrap_servers
+    run(broker.stop())
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The DSN of the run's one PostgreSQL server; tests want `postgres_dsn`."""
+    _, server = choose_postgres()
+    run(server.start())
+    yield server.dsn
+    run(server.stop())
+
+
+@pytest.fixture
+async def postgres_dsn(postgres_server: str) -> AsyncIterator[str]:
+    """The DSN of an empty database that is this test's own."""
+    async with fresh_database(postgres_server) as dsn:
+        yield dsn
+
+
+def run(coroutine: Coroutine[object, object, Result]) -> Result:
+    """Run a coroutine to its end from a session fixture, in a thread, apart from the tests' event loops."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

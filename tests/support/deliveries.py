@@ -1,0 +1,55 @@
+"""Requests and deliveries that the dispatcher's tests start from."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+from todoke_dispatcher.domain.delivery import Delivery
+from todoke_shared.contracts.requests import Lane, MessageRequest, TemplateRef
+from todoke_shared.contracts.topics import LANES
+from todoke_shared.kafka.records import Record
+
+NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+"""12:00 in Asia/Tokyo."""
+_NAMES = UUID("5f0c1c1e-0000-4000-8000-000000000000")
+
+
+def message_named(name: str) -> UUID:
+    """A message id that a test can name."""
+    return uuid5(_NAMES, name)
+
+
+def user_named(name: str) -> str:
+    """A LINE user id that a test can name."""
+    return "U" + uuid5(_NAMES, name).hex
+
+
+def request(name: str = "one", *, text: str = "こんにちは", to: str | None = None, **fields: object) -> MessageRequest:
+    """A request with one text in LINE's own words."""
+    return MessageRequest.model_validate(
+        {
+            "id": message_named(name),
+            "account": "main",
+            "to": to or user_named(name),
+            "due_at": NOON,
+            "messages": None if "template" in fields else [{"type": "text", "text": text}],
+            **fields,
+        }
+    )
+
+
+def template(variables: dict[str, object], version: int = 1) -> TemplateRef:
+    """The first reminder of the shipped cart campaign."""
+    return TemplateRef(campaign="cart-abandonment", version=version, message="first-reminder", variables=variables)
+
+
+def delivery(name: str = "one", *, lane: Lane = "marketing", **fields: object) -> Delivery:
+    """A delivery that waits, of `request(name)`."""
+    fresh = Delivery(message_id=message_named(name), lane=lane, request=request(name), next_attempt_at=NOON)
+    return replace(fresh, **fields)  # type: ignore[arg-type]
+
+
+def record(value: bytes | MessageRequest, offset: int = 0, *, lane: Lane = "marketing", partition: int = 0) -> Record:
+    """A record of a lane's topic."""
+    raw = value.to_json() if isinstance(value, MessageRequest) else value
+    return Record(LANES[lane].name, partition, offset, b"key", raw)

@@ -1,0 +1,97 @@
+"""A dispatcher on a real database, with a clock that tests move."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import asyncpg
+
+from tests.support.deliveries import NOON, record
+from todoke_dispatcher.dispatcher import Dispatcher
+from todoke_dispatcher.main import MIGRATIONS
+from todoke_dispatcher.ports import LinePort
+from todoke_dispatcher.settings import DispatcherSettings
+from todoke_scheduler.main import MIGRATIONS as SCHEDULER
+from todoke_segmenter.main import MIGRATIONS as SEGMENTER
+from todoke_shared.accounts import Account, Config
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.clock import Clock, FakeClock
+from todoke_shared.contracts.outcomes import Outcome
+from todoke_shared.contracts.requests import Lane, MessageRequest
+from todoke_shared.kafka.records import Record
+from todoke_shared.postgres.migrate import migrate
+from todoke_shared.postgres.platform import MIGRATIONS as PLATFORM
+from todoke_shared.postgres.pool import open_pool
+
+
+@dataclass
+class Bench:
+    """A database with the ledger, and any number of dispatchers on it."""
+
+    dsn: str
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOON))
+    offset: int = 0
+
+    def dispatcher(
+        self,
+        line: LinePort,
+        *,
+        clock: Clock | None = None,
+        accounts: Sequence[str] = ("main",),
+        monthly_limit: int | None = None,
+        **settings: object,
+    ) -> Dispatcher:
+        """A dispatcher as its own process would wire it."""
+        account = Account(channel_secrets=("secret",), access_token="token", monthly_limit=monthly_limit)
+        given = {"postgres_dsn": self.dsn, "kafka_bootstrap_servers": "nowhere:1", **settings}
+        return Dispatcher(
+            self.pool,
+            clock or self.clock,
+            cluster="test",
+            catalogue=CampaignCatalogue(self.pool),
+            line=line,
+            config=Config(accounts=dict.fromkeys(accounts, account)),
+            settings=DispatcherSettings.model_validate(given),
+            wake_relay=lambda: None,
+        )
+
+    async def take(self, dispatcher: Dispatcher, *requests: MessageRequest, lane: Lane = "marketing") -> list[Record]:
+        """Hand the requests to the dispatcher as the next records of the lane's topic."""
+        records = [record(each, self.offset + index, lane=lane) for index, each in enumerate(requests)]
+        self.offset += len(records)
+        await dispatcher.take_requests(lane)(records)
+        return records
+
+    async def row(self, message: UUID) -> asyncpg.Record:
+        """A delivery as the ledger has it."""
+        row = await self.pool.fetchrow("SELECT * FROM deliveries WHERE message_id = $1", message)
+        assert row is not None
+        return row
+
+    async def states(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        rows = await self.pool.fetch("SELECT state, count(*) AS n FROM deliveries GROUP BY state")
+        return {row["state"]: row["n"] for row in rows}
+
+    async def outcomes(self) -> list[Outcome]:
+        """The outcomes put into the outbox so far, in order."""
+        rows = await self.pool.fetch("SELECT value FROM outbox WHERE topic = 'message.outcomes.v1' ORDER BY id")
+        return [Outcome.from_json(row["value"]) for row in rows]
+
+    async def reserved(self) -> int:
+        """How many messages the ledger has counted, over all months."""
+        total: int = await self.pool.fetchval("SELECT coalesce(sum(transactional + marketing), 0)::int FROM quotas")
+        return total
+
+
+@asynccontextmanager
+async def open_bench(dsn: str) -> AsyncIterator[Bench]:
+    """The schemas of all rooms that the dispatcher reads from, and its own."""
+    await migrate(dsn, [PLATFORM, SEGMENTER, SCHEDULER, MIGRATIONS])
+    pool = await open_pool(dsn, application="dispatcher", schema="dispatcher")
+    try:
+        yield Bench(dsn, pool)
+    finally:
+        await pool.close()

@@ -1,0 +1,64 @@
+"""The LINE simulator on a socket of its own, within the test's process."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import uvicorn
+
+from todoke_line_simulator.app import create_app
+from todoke_line_simulator.settings import SimulatorSettings
+from todoke_line_simulator.transport import ResettableHttpProtocol
+
+TOKEN = "simulator-token-main"
+
+
+class LineServer:
+    """A running simulator and what it has taken."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._http = http
+
+    async def befriend(self, *users: str) -> None:
+        """Make these people friends of the account, without webhooks."""
+        async with self._http.post("/sim/users", json={"users": users}) as answer:
+            assert answer.status == 202, await answer.text()
+
+    async def faults(self, *rules: dict[str, object]) -> None:
+        """Put fault rules in force, behind those that are."""
+        async with self._http.post("/sim/faults", json=rules) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def accepted(self) -> list[dict[str, object]]:
+        """The accepted requests, oldest first."""
+        async with self._http.get("/sim/messages", params={"limit": 10_000}) as answer:
+            return list(json.loads(await answer.read())["messages"])
+
+    async def stats(self) -> dict[str, object]:
+        """What the account `main` was asked and answered."""
+        async with self._http.get("/sim/stats") as answer:
+            return dict(json.loads(await answer.read())["accounts"]["main"])
+
+
+@asynccontextmanager
+async def line_server(**account: object) -> AsyncIterator[LineServer]:
+    """Run the simulator with the account `main` (more of its settings as keywords) until the block ends."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    settings = SimulatorSettings.model_validate({"accounts": [{"name": "main", **account}]})
+    config = uvicorn.Config(
+        create_app(settings), http=ResettableHttpProtocol, ws="none", log_config=None, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve([listening]))  # serve() would take over our signals
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        async with aiohttp.ClientSession(url) as http:
+            yield LineServer(url, http)
+    finally:
+        server.should_exit = True
+        await serving
+        listening.close()

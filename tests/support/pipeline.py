@@ -1,0 +1,171 @@
+"""All four services in one process under a clock that stands still until the story moves it.
+
+Real: the doors, the handlers, PostgreSQL with every query, the outbox relays. In memory: the topics and LINE, each held
+to the real one's promises by a contract suite. Everything runs when it is told to, so a story is the same every time.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tests.support.line_webhooks import line_user_id, signed_webhook
+from tests.support.memory_topics import MemoryTopics
+from todoke_dispatcher.adapters.memory import MemoryLine
+from todoke_dispatcher.dispatcher import Dispatcher
+from todoke_dispatcher.settings import DispatcherSettings
+from todoke_ingest.answers import Answer
+from todoke_ingest.handlers import IngestDoor
+from todoke_local.rooms import ROOMS
+from todoke_scheduler.adapters.publishing import publish
+from todoke_scheduler.adapters.scheduling import next_due
+from todoke_scheduler.handlers import Scheduler
+from todoke_segmenter.handlers import Segmenter
+from todoke_shared.accounts import SIMULATOR_SECRET, load_config
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.model import Campaign
+from todoke_shared.campaigns.source import load_campaigns
+from todoke_shared.clock import FakeClock
+from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LANES, LINE_EVENTS
+from todoke_shared.jsons import dumps, loads
+from todoke_shared.kafka.records import BatchHandler
+from todoke_shared.kafka.relay import Relay
+from todoke_shared.postgres.migrate import migrate
+from todoke_shared.postgres.pool import open_pool
+
+CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
+CLUSTER = "memory"
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """What LINE took: when (the clock's instant), for whom, and the text."""
+
+    at: datetime
+    to: str
+    text: str
+
+
+@dataclass
+class Pipeline:
+    """The system and its world. Post events, move the clock, look at `sent`."""
+
+    clock: FakeClock
+    topics: MemoryTopics
+    line: MemoryLine
+    door: IngestDoor
+    scheduler: Scheduler
+    dispatcher: Dispatcher
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    sent: list[SentMessage]
+    _handlers: Sequence[tuple[str, BatchHandler]]
+    _relays: Sequence[Relay]
+
+    async def post(self, *events: dict[str, Any]) -> Answer:
+        """Shop events through the HTTP door, and all that comes of them at this instant."""
+        answer = await self.door.take_events(dumps(list(events)), "application/cloudevents-batch+json")
+        await self.settle()
+        return answer
+
+    async def follow(self, *names: str, kind: str = "follow") -> None:
+        """These people befriend the account (or `unfollow`), by signed webhooks."""
+        for name in names:
+            body, signature = signed_webhook(kind, name, self.clock.now(), SIMULATOR_SECRET)
+            answer = await self.door.take_line_webhook("main", body, signature)
+            assert answer.status == 200, answer
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything that can happen at this instant happen."""
+        while await self._step():
+            pass
+
+    async def run_until(self, instant: datetime) -> None:
+        """Move the clock to `instant`, stopping at every timer on the way."""
+        await self._fire()
+        while (due := await next_due(self.pool)) is not None and due <= instant:
+            self.clock.move_to(max(due, self.clock.now()))
+            await self._fire()
+        self.clock.move_to(instant)
+
+    async def _fire(self) -> None:
+        while await self.scheduler.fire_due():
+            pass
+        await self.settle()
+
+    async def _step(self) -> int:
+        moved = 0
+        for topic, handler in self._handlers:
+            while batch := self.topics.read(topic, "pipeline"):
+                await handler(batch)
+                self.topics.done(topic, "pipeline", batch)
+                moved += len(batch)
+        moved += await self.dispatcher.send_some()
+        for relay in self._relays:
+            moved += await relay.publish_some()
+        self._note_sent()
+        return moved
+
+    def _note_sent(self) -> None:
+        for push in self.line.accepted[len(self.sent) :]:
+            body = loads(push.body)
+            self.sent.append(SentMessage(self.clock.now(), body["to"], body["messages"][0]["text"]))
+
+    def sent_to(self, name: str) -> list[str]:
+        """The texts that a person received, in order."""
+        return [message.text for message in self.sent if message.to == line_user_id(name)]
+
+
+@asynccontextmanager
+async def open_pipeline(
+    dsn: str, start: datetime, *, campaigns: Iterable[Campaign] | None = None
+) -> AsyncIterator[Pipeline]:
+    """A pipeline on an empty database. `campaigns`: the shipped ones by default."""
+    await migrate(dsn, ROOMS)
+    async with AsyncExitStack() as stack:
+        pools = {}
+        for room in ("segmenter", "scheduler", "dispatcher"):
+            pools[room] = await stack.enter_async_context(await open_pool(dsn, application=room, schema=room, size=4))
+        await publish(pools["scheduler"], load_campaigns(CAMPAIGNS) if campaigns is None else campaigns)
+        catalogues = {room: CampaignCatalogue(pool) for room, pool in pools.items()}
+        for catalogue in catalogues.values():
+            await catalogue.refresh()
+        topics, clock, line, config = MemoryTopics(), FakeClock(start), MemoryLine(), load_config(None)
+        relays = [await stack.enter_async_context(Relay(pool, room, topics)) for room, pool in pools.items()]
+        segmenter = Segmenter(pools["segmenter"], catalogues["segmenter"], cluster=CLUSTER, wake=_nothing)
+        scheduler = Scheduler(pools["scheduler"], clock, catalogues["scheduler"], cluster=CLUSTER, wake=_nothing)
+        dispatcher = Dispatcher(
+            pools["dispatcher"],
+            clock,
+            cluster=CLUSTER,
+            catalogue=catalogues["dispatcher"],
+            line=line,
+            config=config,
+            settings=DispatcherSettings(postgres_dsn=dsn, kafka_bootstrap_servers="none", push_rate=1_000_000),
+            wake_relay=_nothing,
+        )
+        yield Pipeline(
+            clock=clock,
+            topics=topics,
+            line=line,
+            door=IngestDoor(topics, clock, config),
+            scheduler=scheduler,
+            dispatcher=dispatcher,
+            pool=pools["scheduler"],
+            sent=[],
+            _handlers=(
+                (EC_EVENTS.name, segmenter.take_ec_events),
+                (LINE_EVENTS.name, segmenter.take_line_events),
+                (CUSTOMER_TRIGGERS.name, scheduler.take_triggers),
+                *((topic.name, dispatcher.take_requests(lane)) for lane, topic in LANES.items()),
+            ),
+            _relays=relays,
+        )
+
+
+def _nothing() -> None:
+    """Nobody needs waking: the story pumps."""
