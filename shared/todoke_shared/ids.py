@@ -18,7 +18,8 @@ _OUTCOME = uuid5(_TODOKE, "outcome")
 
 def event_key(shop: str, source: str, source_id: str) -> UUID:
     """The identity of an event in every inbox: shop, source and the id that the source gave it."""
-    return uuid5(_EVENT, f"{shop}|{source}|{source_id}")
+    unmistakable = source.replace("\\", "\\\\").replace("|", "\\|")  # or a|b + c would be a + b|c, and an event be lost
+    return uuid5(_EVENT, f"{shop}|{unmistakable}|{source_id}")
 
 
 def person_id(shop: str, identifier: str) -> UUID:

@@ -18,8 +18,8 @@ from testcontainers.core.container import DockerContainer
 
 from tests.support.apache_kafka import ApacheKafka, can_run_apache_kafka, kafka_version, single_node_settings
 from tests.support.kafka_ready import wait_until_it_answers
-from todoke_local.ports import free_port
 from todoke_local.embedded import EmbeddedKafka
+from todoke_local.ports import free_port
 
 CHOICE = "TODOKE_TEST_KAFKA"
 

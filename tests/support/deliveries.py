@@ -1,5 +1,6 @@
 """Requests and deliveries that the dispatcher's tests start from."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -38,9 +39,9 @@ def request(name: str = "one", *, text: str = "こんにちは", to: str | None 
     )
 
 
-def template(variables: dict[str, object], version: int = 1) -> TemplateRef:
+def template(variables: Mapping[str, object], version: int = 1) -> TemplateRef:
     """The first reminder of the shipped cart campaign."""
-    return TemplateRef(campaign="cart-abandonment", version=version, message="first-reminder", variables=variables)
+    return TemplateRef(campaign="cart-abandonment", version=version, message="first-reminder", variables=dict(variables))
 
 
 def delivery(name: str = "one", *, lane: Lane = "marketing", **fields: object) -> Delivery:

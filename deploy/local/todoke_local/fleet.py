@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +57,12 @@ class Fleet:
         )
         self._children[name] = child
         await child.start()
+
+    async def kill(self, name: str) -> None:
+        """kill -9: what a crash or an out-of-memory killer does. `start` brings it back."""
+        child = self._children.pop(name)
+        os.kill(child.process_id, signal.SIGKILL)
+        await child.stop()
 
     async def until_ready(self) -> None:
         """Return once every process is ready. RuntimeError names the one that is not, and its log."""

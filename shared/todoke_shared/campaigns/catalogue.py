@@ -1,10 +1,9 @@
 """Published campaigns, as every room reads them: versions are immutable, so what is known stays known."""
 
-from dataclasses import dataclass
-
 import asyncpg
 
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.campaigns.published import PublishedCampaign
 
 RELOAD_SECONDS = 1.0
 """How soon a published campaign is live."""
@@ -14,14 +13,6 @@ _VERSIONS = """
 SELECT campaign, version, document FROM scheduler.published_campaigns
  WHERE (campaign, version) IN (SELECT * FROM unnest($1::text[], $2::int[]))
 """
-
-
-@dataclass(frozen=True)
-class PublishedCampaign:
-    """A campaign and its version."""
-
-    version: int
-    campaign: Campaign
 
 
 class CampaignCatalogue:

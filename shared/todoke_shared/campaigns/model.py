@@ -1,19 +1,23 @@
 """The campaign language as values. `campaigns.source` reads it from YAML; a published version is this as JSON."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     Tag,
+    ValidationError,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from todoke_shared.campaigns.durations import format_duration, parse_duration
 from todoke_shared.conditions import Condition, parse_condition
@@ -102,6 +106,34 @@ def _step_kind(value: Any) -> str:
 Step = Annotated[Annotated[Wait, Tag("wait")] | Annotated[Send, Tag("send")], Discriminator(_step_kind)]
 
 
+def _for_line(objects: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    if not 1 <= len(objects) <= 5:  # LINE-API.md: sending
+        raise ValueError(f"this message has {len(objects)} message objects; LINE takes 1 to 5")
+    return objects
+
+
+Message = Annotated[tuple[dict[str, Any], ...], AfterValidator(_for_line)]
+"""LINE's own message objects; their strings are templates."""
+
+
+def _missing_messages(value: Any) -> list[InitErrorDetails]:
+    steps, messages = (value.get("steps"), value.get("messages")) if isinstance(value, dict) else (None, None)
+    if not isinstance(steps, list | tuple) or not isinstance(messages, dict):
+        return []
+    names = [(index, step.get("send")) for index, step in enumerate(steps) if isinstance(step, dict)]
+    return [
+        {
+            "type": PydanticCustomError(
+                "missing_message", "no message has this name; add it under `messages`, or send one of those there"
+            ),
+            "loc": ("steps", index, "send"),
+            "input": name,
+        }
+        for index, name in names
+        if isinstance(name, str) and name not in messages
+    ]
+
+
 class Campaign(_Part):
     """One conversation of the shop with each customer it concerns."""
 
@@ -113,29 +145,26 @@ class Campaign(_Part):
     exit: tuple[EventRule, ...] = ()
     steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
     expires: Duration | None = None
-    messages: dict[str, tuple[dict[str, Any], ...]]
+    messages: dict[str, Message]
 
     @field_validator("exit", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, dict) else value
 
-    @field_validator("messages")
+    @model_validator(mode="wrap")
     @classmethod
-    def _sendable(cls, messages: dict[str, tuple[dict[str, Any], ...]]) -> dict[str, tuple[dict[str, Any], ...]]:
-        for name, objects in messages.items():
-            if not 1 <= len(objects) <= 5:  # LINE-API.md: sending
-                raise ValueError(f"message `{name}` has {len(objects)} message objects; LINE takes 1 to 5")
-        return messages
-
-    @model_validator(mode="after")
-    def _every_message_is_there(self) -> Self:
-        for step in self.steps:
-            if isinstance(step, Send) and step.send not in self.messages:
-                raise ValueError(
-                    f"a step sends `{step.send}`, which is not among the messages; add it under `messages`"
-                )
-        return self
+    def _every_message_is_there(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        # Looked at beside the fields and not after them, so that an author hears of every mistake at once.
+        missing = _missing_messages(value)
+        try:
+            campaign = read(value)
+        except ValidationError as error:
+            found = [cast(InitErrorDetails, complaint) for complaint in error.errors()]
+            raise ValidationError.from_exception_data(cls.__name__, [*found, *missing]) from None
+        if missing:
+            raise ValidationError.from_exception_data(cls.__name__, missing)
+        return campaign
 
     def to_document(self) -> dict[str, Any]:
         """The campaign as JSON values, as it is published."""

@@ -18,6 +18,11 @@ _PLAIN = {
     "union_tag_invalid": "a step is one of `wait: 1h` or `send: message-name`",
     "extra_forbidden": "nobody reads this key; check its spelling",
     "missing": "this key is needed",
+    "model_type": "write a campaign as a mapping that starts with `campaign: its-name`",
+    "tuple_type": "write a list here",
+    "dict_type": "write a mapping here",
+    "string_type": "write a text here",
+    "invalid_key": "a key here must be a text; put it in quotes",
 }
 
 
@@ -50,6 +55,12 @@ def load_campaign(file: Path) -> Campaign:
         value = yaml.load(file)
     except YAMLError as error:
         raise CampaignFileError([_not_yaml(file, error)]) from None
+    except RecursionError:
+        raise CampaignFileError([Mistake(file, 1, "the file", "this is nested too deeply")]) from None
+    except ValueError as error:  # a value that looks like a number or a date and is none: 2026-13-45
+        raise CampaignFileError([Mistake(file, 1, "the file", f"{error}; put a text in quotes")]) from None
+    except OSError as error:
+        raise CampaignFileError([Mistake(file, 1, "the file", f"cannot be read: {error.strerror}")]) from None
     try:
         return Campaign.model_validate(value)
     except ValidationError as error:
@@ -81,12 +92,18 @@ def _not_yaml(file: Path, error: YAMLError) -> Mistake:
 
 
 def _mistake(file: Path, root: Node | None, complaint: Any) -> Mistake:
-    path = [part for part in complaint["loc"] if part not in ("wait", "send") or complaint["loc"][0] != "steps"]
+    path = _as_written(complaint["loc"])
     what = _PLAIN.get(complaint["type"], complaint["msg"].removeprefix("Value error, "))
     cause = (complaint.get("ctx") or {}).get("error")
     if isinstance(cause, ConditionError):
         path += cause.path
     return Mistake(file, _line(root, path), field_path(path), what)
+
+
+def _as_written(loc: tuple[str | int, ...]) -> list[str | int]:
+    # pydantic puts the kind of a step into the path, before the step's own keys: steps, 0, wait, wait.
+    kind = {2} if loc[0:1] == ("steps",) and len(loc) > 3 else set()
+    return [part for place, part in enumerate(loc) if place not in kind and part != "[key]"]
 
 
 def _line(node: Node | None, path: Iterable[str | int]) -> int:
@@ -95,6 +112,8 @@ def _line(node: Node | None, path: Iterable[str | int]) -> int:
     for part in path:
         if isinstance(node, MappingNode):
             pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None and part == 0:
+                continue  # one value stands where a list of them may
             if pair is None:
                 break
             line, node = pair[0].start_mark.line, pair[1]

@@ -5,7 +5,7 @@ from typing import Literal
 
 Operator = Literal["is", "at_least", "at_most", "more_than", "less_than", "one_of", "known"]
 
-Scalar = str | int | float | bool | None
+Scalar = str | int | float | bool
 Operand = Scalar | tuple[Scalar, ...]
 
 

@@ -1,5 +1,6 @@
 """Plain YAML values -> a condition. Errors say where, what, and what to write instead."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -68,6 +69,8 @@ def _compare(attribute: str, name: Any, operand: Any, path: tuple[str | int, ...
 
 
 def _scalar(value: Any, path: tuple[str | int, ...]) -> Scalar:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise ConditionError(path, "write a plain value here: a text, a number, true or false")
+    if value is None:
+        raise ConditionError(path, "a value is missing here; to ask whether one is known, write `{known: false}`")
+    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ConditionError(path, "write a plain value here: a text, a number, true or false")
+    return value

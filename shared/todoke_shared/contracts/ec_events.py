@@ -4,7 +4,7 @@ The types are DESIGN.md's. Each type whose `data` a room reads has a model here;
 Anything else a shop wants to tell is `custom.*`.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -33,10 +33,17 @@ CATALOGUE_TYPES = frozenset({"product.updated", "product.restocked", "product.pr
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
+RunKey = Annotated[str, StringConstraints(max_length=255)]
+"""Campaigns that run `per: order` or `per: cart` keep their runs apart by it."""
+
+
 class EventData(BaseModel):
-    """The `data` of an event; what we do not know is carried."""
+    """The `data` of an event; what we do not know is carried. Any event may name the order or cart it is about."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    order_id: RunKey | None = None
+    cart_id: RunKey | None = None
 
 
 class Product(EventData):
@@ -65,21 +72,18 @@ class CartItemAdded(EventData):
     """cart.item_added: the item added."""
 
     item: CartItem
-    cart_id: str | None = None
 
 
 class CartItemRemoved(EventData):
     """cart.item_removed: the product no longer in the cart."""
 
     product_id: ProductId
-    cart_id: str | None = None
 
 
 class CartUpdated(EventData):
     """cart.updated: the whole cart, as it now is."""
 
     items: tuple[CartItem, ...] = Field(max_length=500)
-    cart_id: str | None = None
 
 
 class OrderPlaced(EventData):
@@ -88,7 +92,6 @@ class OrderPlaced(EventData):
     order_id: str = Field(min_length=1, max_length=255)
     items: tuple[CartItem, ...] = Field(default=(), max_length=500)
     amount: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    cart_id: str | None = None
 
 
 class CustomerIdentified(EventData):
@@ -108,7 +111,7 @@ DATA_MODELS: dict[str, type[EventData]] = {
 
 
 class EcEvent(CloudEvent):
-    """A shop event that is sure to be in the vocabulary. Build it by `check_event`, or from a topic by `from_json`."""
+    """A shop event as the topic holds it. `check_event` holds its type and data against the vocabulary."""
 
 
 def check_event(event: CloudEvent) -> EventData:
@@ -117,15 +120,19 @@ def check_event(event: CloudEvent) -> EventData:
         raise BadMessageError(
             f"unknown event type; use one of {', '.join(sorted(EVENT_TYPES))} or custom.*", field="type"
         )
-    if event.type not in CATALOGUE_TYPES:
+    if event.type not in CATALOGUE_TYPES or event.subject is not None:
         check_subject(event.subject)
-    model = DATA_MODELS.get(event.type, EventData)
+    data = read_data(DATA_MODELS.get(event.type, EventData), event.data, "data")
+    if isinstance(data, CustomerIdentified):
+        for index, identifier in enumerate(data.identifiers):
+            check_subject(identifier, field=f"data.identifiers[{index}]")
+    return data
+
+
+def read_data(model: type[EventData], data: dict[str, Any], field: str) -> EventData:
+    """What an event tells, as `model`. BadMessageError names the field, which lies below `field`."""
     try:
-        data = model.model_validate(event.data)
+        return model.model_validate(data)
     except ValidationError as error:
         complaint = bad_message(error)
-        raise BadMessageError(complaint.reason, field=f"data.{complaint.field}") from None
-    if isinstance(data, CustomerIdentified):
-        for identifier in data.identifiers:
-            check_subject(identifier)
-    return data
+        raise BadMessageError(complaint.reason, field=f"{field}.{complaint.field}") from None

@@ -1,10 +1,22 @@
 """CloudEvents 1.0, the envelope of every shop event (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md)."""
 
+import math
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from todoke_shared.errors import BadMessageError
 from todoke_shared.ids import event_key
@@ -12,7 +24,21 @@ from todoke_shared.ids import event_key
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of a shop, an account or a campaign: it stands in ids, topics' keys and URLs."""
 
+
+def _plausible(instant: datetime) -> datetime:
+    if not 2000 <= instant.year < 2200:  # beyond it, adding a campaign's waits would leave datetime's range
+        raise ValueError("must lie between the years 2000 and 2199; check the clock of the producer")
+    return instant
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+"""A moment, with its offset from UTC."""
+
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+_SUSPECT = re.compile(rb"\\u0000|NaN|Infinity|[eE]\+?\d{3}|\d{300}")
+"""What a value that nobody could store looks like on the wire; most records are free of it and need no closer look."""
 
 
 class Contract(BaseModel):
@@ -26,9 +52,12 @@ class Contract(BaseModel):
         if not value:
             raise BadMessageError("the record has no value")
         try:
-            return cls.model_validate_json(value)
+            record = cls.model_validate_json(value)
         except ValidationError as error:
             raise bad_message(error) from None
+        if _SUSPECT.search(value):
+            _check_storable(record.model_dump())
+        return record
 
     def to_json(self) -> bytes:
         """The record's value, as it goes on the wire: UTF-8 JSON without unset fields."""
@@ -38,7 +67,7 @@ class Contract(BaseModel):
 def bad_message(error: ValidationError) -> BadMessageError:
     """The first of pydantic's complaints, in words that do not repeat the input (it may hold personal data)."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return BadMessageError(first["msg"], field=field_path(first["loc"]))
+    return BadMessageError(first["msg"].removeprefix("Value error, "), field=field_path(first["loc"]))
 
 
 def field_path(parts: Iterable[int | str]) -> str:
@@ -49,6 +78,27 @@ def field_path(parts: Iterable[int | str]) -> str:
     return path or "(the whole record)"
 
 
+def _check_storable(record: dict[str, object]) -> None:
+    """BadMessageError names a U+0000, which PostgreSQL's text cannot hold, or a NaN or Infinity, which JSON has not."""
+    waiting: list[tuple[object, tuple[int | str, ...]]] = [(record, ())]
+    while waiting:
+        value, path = waiting.pop()
+        for part, child in _children(value):
+            if isinstance(part, str) and "\x00" in part:
+                raise BadMessageError("has a field whose name contains the character U+0000", field=field_path(path))
+            if isinstance(child, str) and "\x00" in child:
+                raise BadMessageError("must not contain the character U+0000", field=field_path((*path, part)))
+            if isinstance(child, float) and not math.isfinite(child):
+                raise BadMessageError("must be a finite number", field=field_path((*path, part)))
+            waiting.append((child, (*path, part)))
+
+
+def _children(value: object) -> Iterable[tuple[int | str, object]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
 class CloudEvent(Contract):
     """A shop event. `subject` names the person as the producer knows them; `shop` is our extension attribute."""
 
@@ -56,7 +106,7 @@ class CloudEvent(Contract):
     id: NonEmpty
     source: NonEmpty
     type: NonEmpty
-    time: AwareDatetime
+    time: Instant
     subject: NonEmpty | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     shop: Name = "main"

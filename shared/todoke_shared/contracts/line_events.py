@@ -3,9 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime
-
-from todoke_shared.contracts.envelope import Contract, Name
+from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.subjects import LineUser
 from todoke_shared.ids import event_key
 
@@ -16,8 +14,8 @@ class LineEvent(Contract):
     shop: Name = "main"
     account: Name
     webhook_event_id: str
-    received_at: AwareDatetime
-    occurred_at: AwareDatetime
+    received_at: Instant
+    occurred_at: Instant
     event: dict[str, Any]
 
     @property

@@ -3,9 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
-
-from todoke_shared.contracts.envelope import Contract, Name
+from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.requests import Lane
 
 OutcomeState = Literal["accepted", "held", "dropped", "failed", "unknown", "clicked"]
@@ -29,7 +27,7 @@ class Outcome(Contract):
     campaign: Name | None = None
     step: str | None = None
     enrolment: UUID | None = None
-    due_at: AwareDatetime | None = None
-    at: AwareDatetime
+    due_at: Instant | None = None
+    at: Instant
     reason: str | None = None
     line_request_id: str | None = None

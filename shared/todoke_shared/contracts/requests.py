@@ -3,9 +3,9 @@
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from todoke_shared.contracts.envelope import Contract, Name
+from todoke_shared.contracts.envelope import Contract, Instant, Name
 
 Lane = Literal["transactional", "marketing"]
 
@@ -35,8 +35,8 @@ class MessageRequest(Contract):
     campaign: Name | None = None
     step: str | None = None
     enrolment: UUID | None = None
-    due_at: AwareDatetime
-    expires_at: AwareDatetime | None = None
+    due_at: Instant
+    expires_at: Instant | None = None
     template: TemplateRef | None = None
     messages: tuple[dict[str, Any], ...] | None = Field(default=None, min_length=1, max_length=5)
 

@@ -8,10 +8,10 @@ from todoke_shared.errors import BadMessageError
 _SUBJECT = re.compile(r"customer:.{1,255}|visitor:.{1,255}|line:[a-z0-9][a-z0-9_-]{0,62}:U[0-9a-f]{32}", re.DOTALL)
 
 
-def check_subject(subject: str | None) -> str:
-    """The subject itself; BadMessageError when it names nobody."""
+def check_subject(subject: str | None, *, field: str = "subject") -> str:
+    """The subject itself; BadMessageError about `field` when it names nobody."""
     if not subject or not _SUBJECT.fullmatch(subject):
-        raise BadMessageError("must be customer:{id}, visitor:{id} or line:{account}:{userId}", field="subject")
+        raise BadMessageError("must be customer:{id}, visitor:{id} or line:{account}:{userId}", field=field)
     return subject
 
 

@@ -3,9 +3,9 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from todoke_shared.contracts.envelope import Contract, Name
+from todoke_shared.contracts.envelope import Contract, Instant, Name
 
 TriggerKind = Literal["enter", "exit", "goal"]
 
@@ -31,6 +31,6 @@ class Trigger(Contract):
     campaign: Name
     person: UUID
     key: str = Field(default="", max_length=255)
-    at: AwareDatetime
+    at: Instant
     cause: Cause | None = None
     context: dict[str, Any] = Field(default_factory=dict)

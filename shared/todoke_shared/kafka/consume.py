@@ -56,8 +56,9 @@ class Consumption:
             if await self._take(handler, [_record(record) for record in batch], group):
                 await _commit(consumer, batch)
 
-        # FastStream draws the AsyncAPI payload from the handler's annotation; what it hands over is our raw batch.
-        receive.__annotations__["message"] = list[reduce(or_, [topic.model for topic in topics])]  # type: ignore[misc]
+        # FastStream draws the AsyncAPI payload from the handler's annotation: the model of one record, though what it
+        # hands over is our raw batch.
+        receive.__annotations__["message"] = reduce(or_, [topic.model for topic in topics])
         receive.__doc__ = " ".join(topic.purpose for topic in topics)
         parser = _RawBatchParser()
         subscriber = self._broker.subscriber(

@@ -13,6 +13,11 @@ MAX_RECORD_BYTES = 1_000_000
 """Just under Kafka's own default for a batch (message.max.bytes, 1,048,588)."""
 
 
+FLUSH_SECONDS = 5.0
+"""aiokafka never gives up an idempotent batch, so that with Kafka away a flush would hold up a stop for ever. What is
+not acknowledged by then, nobody has been told is durable."""
+
+
 class KafkaPublisher:
     """An idempotent producer (`acks=all`). `start` before use, `stop` flushes."""
 
@@ -34,9 +39,14 @@ class KafkaPublisher:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Flush and close."""
-        if self._producer is not None:
-            await self._producer.stop()
+        """Flush, for at most FLUSH_SECONDS, and close."""
+        if self._producer is None:
+            return
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._producer.stop()
+        except TimeoutError:
+            await self._producer.client.close()
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Return when every record is acknowledged. SlowDownError when one may not be: publish all of them again."""

@@ -10,8 +10,8 @@ from typing import Self
 
 from tests.support.apache_kafka.jars import kafka_jars
 from tests.support.kafka_ready import wait_until_it_answers
-from todoke_local.ports import free_port
 from todoke_local.embedded.child import ChildProgram
+from todoke_local.ports import free_port
 
 LOGGING = Path(__file__).with_name("log4j2.xml")
 CLUSTER_ID = urlsafe_b64encode(b"Todoke-tests-001").decode().rstrip("=")
