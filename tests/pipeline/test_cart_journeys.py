@@ -157,3 +157,10 @@ async def test_one_person_in_the_shop_and_on_line_is_welcomed_once(pipeline: Pip
         pipeline.clock.move_to(at + 2 * HOUR)
         await pipeline.follow(name)
         assert len(pipeline.sent_to(name)) == 1
+
+
+async def test_an_order_of_which_little_is_known_is_confirmed_too(pipeline: Pipeline) -> None:
+    """Neither items nor amount: both may be absent."""
+    await pipeline.post(event("order.placed", HANA, NOON, {"order_id": "A-9"}))
+    [message] = pipeline.sent
+    assert message.text == "ご注文ありがとうございます。\nご注文番号 A-9"

@@ -1,4 +1,4 @@
-"""Nine days of a real shop through all four services: exactly the reminders that the rule gives, however events come."""
+"""Nine days of a real shop through all four services: exactly the reminders of the rule, however events come."""
 
 import random
 import re

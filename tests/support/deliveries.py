@@ -41,7 +41,9 @@ def request(name: str = "one", *, text: str = "こんにちは", to: str | None 
 
 def template(variables: Mapping[str, object], version: int = 1) -> TemplateRef:
     """The first reminder of the shipped cart campaign."""
-    return TemplateRef(campaign="cart-abandonment", version=version, message="first-reminder", variables=dict(variables))
+    return TemplateRef(
+        campaign="cart-abandonment", version=version, message="first-reminder", variables=dict(variables)
+    )
 
 
 def delivery(name: str = "one", *, lane: Lane = "marketing", **fields: object) -> Delivery:

@@ -20,7 +20,7 @@ from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_ingest.answers import Answer
 from todoke_ingest.handlers import IngestDoor
-from todoke_local.rooms import ROOMS
+from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.adapters.scheduling import next_due
 from todoke_scheduler.handlers import Scheduler
@@ -34,7 +34,6 @@ from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LANES, 
 from todoke_shared.jsons import dumps, loads
 from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.relay import Relay
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
@@ -125,7 +124,7 @@ async def open_pipeline(
     dsn: str, start: datetime, *, campaigns: Iterable[Campaign] | None = None
 ) -> AsyncIterator[Pipeline]:
     """A pipeline on an empty database. `campaigns`: the shipped ones by default."""
-    await migrate(dsn, ROOMS)
+    await migrate_rooms(dsn)
     async with AsyncExitStack() as stack:
         pools = {}
         for room in ("segmenter", "scheduler", "dispatcher"):

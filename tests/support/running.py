@@ -73,5 +73,8 @@ class Running:
         """Return once LINE has accepted so many messages. AssertionError, with what there is, when it has not."""
         deadline = time.monotonic() + seconds
         while (accepted := (await self.account_stats())["accepted"]) < number:
-            assert time.monotonic() < deadline, f"{accepted} of {number} messages after {seconds} s"
+            if time.monotonic() > deadline:
+                ledger = "SELECT state, reason, count(*) FROM dispatcher.deliveries GROUP BY state, reason"
+                states = await self.pool.fetch(ledger)
+                raise AssertionError(f"{accepted} of {number} messages after {seconds} s; the ledger holds {states}")
             await asyncio.sleep(0.1)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from todoke_local.embedded import EmbeddedKafka, EmbeddedPostgres
-from todoke_local.rooms import ROOMS
+from todoke_local.rooms import migrate_rooms
 from todoke_local.settings import LocalSettings
 from todoke_shared.kafka.topics import create_topics
-from todoke_shared.postgres.migrate import migrate
 
 
 @dataclass(frozen=True)
@@ -43,5 +42,5 @@ async def open_parts(settings: LocalSettings, *, keep: Path | None) -> AsyncIter
             )
         else:
             await create_topics(bootstrap, replication=settings.kafka_replication)
-        await migrate(dsn, ROOMS)
+        await migrate_rooms(dsn)
         yield Parts(dsn, bootstrap, tuple(notes))

@@ -67,7 +67,7 @@ def _visit(rng: random.Random, name: str, habit: str) -> Iterator[Recorded]:
         yield _event(name, at, "cart.item_added", {"item": _product(tea)})
         at += timedelta(minutes=rng.randrange(1, 4))
     if habit == "hesitates":
-        at += timedelta(minutes=45)
+        at += timedelta(minutes=30)
         yield _event(name, at, "cart.item_added", {"item": _product(TEAS[0])})
     if habit == "empties":
         yield _event(name, at + timedelta(minutes=20), "cart.updated", {"items": []})

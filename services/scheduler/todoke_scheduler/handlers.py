@@ -14,7 +14,8 @@ from todoke_scheduler.adapters.scheduling import Decision, Journeys, Timer
 from todoke_scheduler.domain.enrolment import Enrolment, OwedMessage, advance
 from todoke_scheduler.domain.journey import enter, leave
 from todoke_scheduler.domain.owing import PersonNow, request
-from todoke_shared.campaigns.catalogue import CampaignCatalogue, PublishedCampaign
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
 from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.contracts.topics import LANES
@@ -185,6 +186,6 @@ def _start_or_end(
         journeys.put(run)
     if entry.started is not None:
         journeys.put(entry.started)
-        journeys.mark(trigger, marks.entering(trigger.at))
+    journeys.mark(trigger, marks.entering(trigger.at))  # a refused entry is one too: "never again" counts it
     if entry.refusal is not None:
         yield Decision(trigger.person, trigger.campaign, entry.refusal, now)

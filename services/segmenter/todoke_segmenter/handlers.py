@@ -12,7 +12,8 @@ from todoke_segmenter.adapters.people import People, lock_people, save_people
 from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event
 from todoke_segmenter.domain.state import fold
 from todoke_segmenter.domain.triggers import TriggerRules
-from todoke_shared.campaigns.catalogue import CampaignCatalogue, PublishedCampaign
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.contracts.ec_events import EcEvent
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS

@@ -28,7 +28,7 @@ from todoke_shared.telemetry import metrics
 logger = logging.getLogger("todoke.consume")
 
 MAX_BATCH = 500
-FETCH_WAIT_MS = 50
+FETCH_WAIT_MS = 20
 LONGEST_PAUSE_SECONDS = 10.0
 
 _Batch = tuple[ConsumerRecord, ...]

@@ -4,10 +4,9 @@ import asyncio
 
 from rich.console import Console
 
-from todoke_local.rooms import ROOMS
+from todoke_local.rooms import ROOMS, migrate_rooms
 from todoke_local.settings import LocalSettings
 from todoke_shared.kafka.topics import create_topics
-from todoke_shared.postgres.migrate import migrate as migrate_rooms
 
 
 def migrate() -> None:
@@ -15,7 +14,7 @@ def migrate() -> None:
     settings = LocalSettings()
     dsn = settings.need("postgres_dsn")
     console = Console()
-    asyncio.run(migrate_rooms(dsn, ROOMS))
+    asyncio.run(migrate_rooms(dsn))
     console.print(f"PostgreSQL: {len(ROOMS)} schemas are up to date.")
     if settings.kafka_bootstrap_servers:
         made = asyncio.run(create_topics(settings.kafka_bootstrap_servers, replication=settings.kafka_replication))

@@ -2,8 +2,9 @@
 
 Rules
 1. A step is done at its due time or later, never earlier.
-2. A run has an end as soon as one is known: an exit, or a newer run in its place. From that instant on nothing is done;
-   what was due before it still is. An end at the very instant of a step comes before the step.
+2. A run has an end as soon as one is known: an exit, or a newer run in its place. Once that instant has come nothing is
+   done any more, not even a step that was due before it and is late: a cart reminder must not reach a buyer.
+   An end at the very instant of a step comes before the step.
 3. A wait counts from when the step before was due, so that lateness never adds up.
 
 | state  | what happens            | next   |

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from todoke_scheduler.domain.enrolment import Enrolment
-from todoke_shared.campaigns.catalogue import PublishedCampaign
+from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.ids import enrolment_id
 

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from todoke_shared.contracts.ec_events import CustomerIdentified, EcEvent, EventData, check_event
+from todoke_shared.contracts.ec_events import CustomerIdentified, EcEvent, EventData, check_event, read_data
 from todoke_shared.contracts.line_events import LineEvent
+from todoke_shared.contracts.subjects import check_subject
 from todoke_shared.errors import BadMessageError
 
 
@@ -39,13 +40,15 @@ def from_ec_event(event: EcEvent) -> Happening | None:
 
 
 def from_line_event(event: LineEvent) -> Happening | None:
-    """A LINE event by a user; None where LINE names nobody (a group's event, or a standby channel's)."""
+    """A LINE event by a user; None where LINE names nobody (a group's event, or a standby channel's).
+
+    BadMessageError for what LINE would never send: no type, or a user id that is none.
+    """
     user = event.user
     if user is None:
         return None
     if not event.type:
         raise BadMessageError("a LINE event has a type", field="event.type")
-    raw = event.event
-    return Happening(
-        event.key, event.shop, user.subject, f"line.{event.type}", event.occurred_at, EventData.model_validate(raw), raw
-    )
+    subject = check_subject(user.subject, field="event.source.userId")
+    data = read_data(EventData, event.event, "event")
+    return Happening(event.key, event.shop, subject, f"line.{event.type}", event.occurred_at, data, event.event)

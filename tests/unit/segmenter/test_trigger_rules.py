@@ -1,0 +1,156 @@
+"""What an event makes true of a person: entries and exits, campaign by campaign."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.segmenter.happenings import PERSON, added, line, ordered, removed, shop, snapshot
+from todoke_segmenter.domain.happening import Happening
+from todoke_segmenter.domain.state import PersonState, fold_all
+from todoke_segmenter.domain.triggers import TriggerRules
+from todoke_shared.campaigns.model import Campaign
+from todoke_shared.contracts.triggers import Trigger
+
+
+def campaign(enter: dict[str, Any], *exits: dict[str, Any], name: str = "care", account: str = "main") -> Campaign:
+    """A campaign of which only the door matters."""
+    return Campaign.model_validate(
+        {
+            "campaign": name,
+            "class": "marketing",
+            "account": account,
+            "enter": enter,
+            "exit": list(exits),
+            "steps": [{"send": "hello"}],
+            "messages": {"hello": [{"type": "text", "text": "こんにちは"}]},
+        }
+    )
+
+
+def decide(campaigns: list[Campaign], *history: Happening) -> list[Trigger]:
+    """The triggers of the last happening of a history."""
+    return TriggerRules(campaigns).decide(history[-1], PERSON, fold_all(list(history)))
+
+
+def kinds(campaigns: list[Campaign], *history: Happening) -> list[tuple[str, str]]:
+    """The same, in short."""
+    return [(trigger.campaign, trigger.kind) for trigger in decide(campaigns, *history)]
+
+
+CART = campaign(
+    {"on": "cart.changed", "when": {"cart.items": {"at_least": 1}}, "again": "restart"},
+    {"on": "order.placed"},
+    {"on": "cart.changed", "when": {"cart.items": 0}},
+    name="cart",
+)
+
+
+def test_a_group_is_entered_by_each_of_its_events() -> None:
+    """`cart.changed` hears additions, removals and snapshots, and looks at the cart as it is after them."""
+    assert kinds([CART], added(1, "tea")) == [("cart", "enter")]
+    assert kinds([CART], snapshot(1, "tea")) == [("cart", "enter")]
+    assert kinds([CART], added(1, "tea"), added(2, "cup"), removed(3, "cup")) == [("cart", "enter")]
+    assert kinds([CART], added(1, "tea"), removed(2, "tea")) == [("cart", "exit")]
+    assert kinds([CART], added(1, "tea"), ordered(2)) == [("cart", "exit")]
+    assert kinds([CART], shop("page.viewed", 1)) == []
+
+
+def test_only_campaigns_that_listen_are_asked() -> None:
+    """Each campaign decides for itself, in the order given."""
+    welcome = campaign({"on": "line.follow"}, name="welcome")
+    thanks = campaign({"on": "order.placed"}, name="thanks")
+    assert kinds([welcome, thanks, CART], ordered(1)) == [("thanks", "enter"), ("cart", "exit")]
+    assert kinds([welcome, thanks, CART], line("follow", 1)) == [("welcome", "enter")]
+
+
+def test_an_event_that_ends_and_starts_ends_first() -> None:
+    """Or the new run would die of the old one's exit."""
+    again = campaign({"on": "order.placed", "again": "always"}, {"on": ["order.cancelled", "order.placed"]})
+    assert kinds([again], ordered(1)) == [("care", "exit"), ("care", "enter")]
+
+
+def test_two_exits_by_one_event_are_one() -> None:
+    """One event, one campaign, one kind: one trigger."""
+    twice = campaign(
+        {"on": "line.follow"}, {"on": "order.placed"}, {"on": "order.placed", "when": {"orders.ever": True}}
+    )
+    assert kinds([twice], ordered(1)) == [("care", "exit")]
+
+
+@pytest.mark.parametrize(
+    ("per", "entered", "left"),
+    [("person", "", ""), ("order", "R-1", "R-1"), ("cart", "c-1", "c-1")],
+)
+def test_runs_are_kept_apart_by_what_the_campaign_is_per(per: str, entered: str, left: str) -> None:
+    """An order's campaign ends with that order; a person's with any."""
+    data = {"order_id": "R-1", "cart_id": "c-1"}
+    rules = [campaign({"on": "order.placed", "per": per}, {"on": "order.cancelled"})]
+    assert [trigger.key for trigger in decide(rules, shop("order.placed", 1, data))] == [entered]
+    assert [trigger.key for trigger in decide(rules, shop("order.cancelled", 2, data))] == [left]
+
+
+def test_per_event_every_event_is_a_run_and_an_exit_means_all_of_them() -> None:
+    """No later event can name an earlier one."""
+    rules = [campaign({"on": "custom.asked", "per": "event", "again": "always"}, {"on": "order.placed"})]
+    asked = shop("custom.asked", 1)
+    assert [trigger.key for trigger in decide(rules, asked)] == [str(asked.key)]
+    assert [trigger.key for trigger in decide(rules, ordered(2))] == [""]
+
+
+def test_an_event_without_the_id_that_runs_are_per_means_the_person() -> None:
+    """A producer that does not know the cart's id still closes it."""
+    rules = [campaign({"on": "cart.updated", "per": "cart"}, {"on": "order.placed"})]
+    assert [trigger.key for trigger in decide(rules, shop("order.placed", 1, {"order_id": "R-1"}))] == [""]
+
+
+@pytest.mark.parametrize(
+    ("when", "data", "enters"),
+    [
+        ({"event.amount": {"at_least": 3000}}, {"amount": 3000}, True),
+        ({"event.amount": {"at_least": 3000}}, {"amount": 2999.5}, False),
+        ({"event.amount": {"at_least": 3000}}, {}, False),
+        ({"event.shipping.prefecture": "京都府"}, {"shipping": {"prefecture": "京都府"}}, True),
+        ({"event.shipping.prefecture": "京都府"}, {"shipping": "京都府"}, False),
+        ({"not": {"event.coupon": {"known": True}}}, {}, True),
+        ({"event.coupon": {"one_of": ["A", "B"]}}, {"coupon": "B"}, True),
+    ],
+)
+def test_a_condition_may_ask_about_the_events_own_data(
+    when: dict[str, Any], data: dict[str, Any], enters: bool
+) -> None:
+    """Whatever the shop sends, at any depth; what it does not send satisfies no comparison."""
+    rules = [campaign({"on": "order.placed", "when": when})]
+    assert bool(decide(rules, shop("order.placed", 1, {"order_id": "R-1", **data}))) is enters
+
+
+def test_friendship_is_that_of_the_campaigns_own_account() -> None:
+    """A friend of one brand is no friend of the other."""
+    rules = [campaign({"on": "page.viewed", "when": {"friend": True}}, name=name, account=name) for name in ("a", "b")]
+    assert kinds(rules, line("follow", 1, account="b"), shop("page.viewed", 2)) == [("b", "enter")]
+
+
+def test_a_trigger_says_who_when_why_and_what_the_message_needs() -> None:
+    """And says it with the same id however often it is told."""
+    placed = shop("order.placed", 2, {"order_id": "R-1", "amount": 5240})
+    [entry] = decide([campaign({"on": "order.placed", "per": "order"})], placed)
+    assert entry.cause is not None
+    assert (entry.person, entry.at, entry.cause.type, entry.cause.key) == (PERSON, placed.at, placed.type, placed.key)
+    assert entry.context == {"event": {"order_id": "R-1", "amount": 5240}, "cart": []}
+    assert decide([campaign({"on": "order.placed", "per": "order"})], placed) == [entry]
+    assert Trigger.from_json(entry.to_json()) == entry
+
+
+def test_an_exit_carries_no_context() -> None:
+    """It ends a run; there is nothing to fill in."""
+    assert [trigger.context for trigger in decide([CART], added(1, "tea"), ordered(2))] == [{}]
+
+
+def test_the_cart_in_a_trigger_is_the_one_just_after_the_event() -> None:
+    """The item that was just added is named."""
+    [entry] = decide([CART], added(1, "tea", name="煎茶"), added(2, "cup"))
+    assert [item["name"] for item in entry.context["cart"]] == ["煎茶", "cup"]
+
+
+def test_no_campaign_no_trigger() -> None:
+    """A shop without campaigns still keeps state."""
+    assert TriggerRules(()).decide(ordered(1), PERSON, PersonState()) == []

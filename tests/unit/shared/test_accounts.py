@@ -1,0 +1,98 @@
+"""The file of accounts: secrets are named in it, kept elsewhere, and never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from todoke_shared.accounts import Config, load_config
+
+SECRET = "k7Jq-hush-9XbT"
+
+
+def write(folder: Path, text: str) -> Path:
+    """A configuration file of this text."""
+    file = folder / "todoke.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def account(secrets: str = "[env:LINE_SECRET]", *, token: str | None = None, more: str = "") -> str:
+    """One account, as a file has it."""
+    return f"accounts:\n  main:\n    channel_secrets: {secrets}\n    access_token: {token or 'env:LINE_TOKEN'}\n{more}"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secrets of the run."""
+    monkeypatch.setenv("LINE_SECRET", SECRET)
+    monkeypatch.setenv("LINE_TOKEN", f"{SECRET}-token")
+    monkeypatch.setenv("EMPTY", "")
+
+
+def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path) -> None:
+    """Two channel secrets while one is being replaced; a file's last newline is not part of it."""
+    (tmp_path / "token").write_text(f"{SECRET}-from-file\n", encoding="utf-8")
+    config = load_config(write(tmp_path, account("[env:LINE_SECRET, env:LINE_TOKEN]", token=f"file:{tmp_path}/token")))
+    assert config.accounts["main"].channel_secrets == (SECRET, f"{SECRET}-token")
+    assert config.accounts["main"].access_token == f"{SECRET}-from-file"
+    assert (config.accounts["main"].shop, config.accounts["main"].monthly_limit) == ("main", None)
+
+
+def test_without_a_file_there_is_the_simulators_account() -> None:
+    """`todoke demo` needs no configuration."""
+    assert list(load_config(None).accounts) == ["main"]
+
+
+def test_an_account_shows_no_secret(tmp_path: Path) -> None:
+    """A configuration that lands in a log says only what may be said."""
+    config = load_config(write(tmp_path, account()))
+    assert SECRET not in f"{config!r} {config} {config.accounts['main']!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (account(f"[{SECRET}]"), "accounts.main: a secret in the configuration must be written env:NAME or file:PATH"),
+        (account(token=SECRET), "accounts.main: a secret in the configuration must be written env:NAME or file:PATH"),
+        (account("[env:GONE]"), "accounts.main: set the environment variable GONE"),
+        (account(token="env:EMPTY"), "accounts.main: set the environment variable EMPTY"),
+        (account(token="file:/nowhere/at/all"), "accounts.main: cannot read the secret file /nowhere/at/all: No such"),
+        (account(f"[{SECRET}, {SECRET}, {SECRET}]"), "accounts.main.channel_secrets"),
+        (account(more=f"    acces_token: {SECRET}\n"), "accounts.main.acces_token"),
+        (account(f"{SECRET}"), "accounts.main.channel_secrets"),
+        (account(token=f"[{SECRET}]"), "accounts.main.access_token"),
+        (account(f"[{SECRET}: x: y"), ":3: this is not YAML"),
+        (f"{SECRET}", "Config"),
+        (f"accounts: {{Main Shop: {{access_token: {SECRET}}}}}", "Main Shop"),
+        ("accounts: {}\nother: 1", "other"),
+    ],
+)
+def test_a_mistake_names_its_place_and_shows_no_secret(tmp_path: Path, text: str, told: str) -> None:
+    """A secret written into the file by mistake does not get from there into a log."""
+    with pytest.raises(ValueError, match=r".*") as error:
+        load_config(write(tmp_path, text))
+    assert told in str(error.value)
+    assert SECRET not in f"{error.value} {error.value!r}"
+
+
+def test_an_empty_or_unreadable_secret_file_is_refused(tmp_path: Path) -> None:
+    """An empty channel secret would let anybody sign."""
+    for name, content, told in (("empty", b"\n", "is empty"), ("binary", b"\xff\xfe", "must be UTF-8")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=told):
+            load_config(write(tmp_path, account(token=f"file:{tmp_path / name}")))
+
+
+def test_a_configuration_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """The path that TODOKE_CONFIG names is in the text."""
+    with pytest.raises(ValueError, match=r"cannot read the configuration .*gone\.yaml: No such file"):
+        load_config(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize("limit", [0, 5000])
+def test_a_monthly_limit_is_a_count(limit: int) -> None:
+    """0 is a limit too: an account that sends nothing."""
+    values = {"channel_secrets": ["env:A"], "access_token": "env:B", "monthly_limit": limit}
+    assert Config.model_validate({"accounts": {"main": values}}).accounts["main"].monthly_limit == limit
+    with pytest.raises(ValueError, match="monthly_limit"):
+        Config.model_validate({"accounts": {"main": values | {"monthly_limit": -1}}})
