@@ -23,3 +23,20 @@ async def wait_until_gone(process_id: int, *, seconds: float = 15.0) -> None:
     while is_running(process_id):
         assert time.monotonic() < deadline, f"process {process_id} still runs after {seconds} seconds"
         await asyncio.sleep(0.05)
+
+
+def descendants(process_id: int) -> set[int]:
+    """A process and all that it and its children have started, as they now are."""
+    parents: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    family, fresh = {process_id}, [process_id]
+    while fresh:
+        children = parents.get(fresh.pop(), [])
+        family.update(children)
+        fresh += children
+    return family

@@ -24,7 +24,7 @@ app.add_typer(simulator.app, name="simulator")
 app.add_typer(campaigns.app, name="campaigns")
 
 
-def main() -> None:
+def run_command() -> None:
     """Run a command. What the user can mend is told in a sentence; all else is a traceback, for us."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
@@ -35,5 +35,3 @@ def main() -> None:
     except (ValueError, RuntimeError, OSError) as error:
         Console(stderr=True).print(f"todoke: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -64,6 +64,10 @@ class Fleet:
         os.kill(child.process_id, signal.SIGKILL)
         await child.stop()
 
+    async def stop_one(self, name: str) -> None:
+        """Let one process end its work and go. `start` brings it back."""
+        await self._children.pop(name).stop()
+
     async def until_ready(self) -> None:
         """Return once every process is ready. RuntimeError names the one that is not, and its log."""
         async with aiohttp.ClientSession(trust_env=False) as session:

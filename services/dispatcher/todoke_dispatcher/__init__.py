@@ -1,0 +1,1 @@
+"""MESSAGES: requests -> render, decide, rate-limit, send -> outcomes."""

@@ -29,6 +29,9 @@ logger = logging.getLogger("todoke.consume")
 
 MAX_BATCH = 500
 FETCH_WAIT_MS = 20
+FETCH_HELD_MS = 50
+"""How long a broker holds a fetch with nothing to give. Kafka answers as soon as it has something; the embedded broker
+holds it to the end, so this is its latency."""
 LONGEST_PAUSE_SECONDS = 10.0
 
 _Batch = tuple[ConsumerRecord, ...]
@@ -70,6 +73,7 @@ class Consumption:
             batch_timeout_ms=FETCH_WAIT_MS,
             max_records=MAX_BATCH,
             session_timeout_ms=10_000,
+            fetch_max_wait_ms=FETCH_HELD_MS,
             parser=parser.parse,
             decoder=_whole_message,
             title="+".join(topic.name for topic in topics),

@@ -1,0 +1,1 @@
+"""Where the dispatcher touches PostgreSQL and LINE."""

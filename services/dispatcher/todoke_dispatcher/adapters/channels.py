@@ -1,0 +1,108 @@
+"""What all dispatchers share about a LINE account: whether it may send, its time slots, its month."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from todoke_dispatcher.domain.decide import Channel
+from todoke_dispatcher.domain.quota import Parked, QuotaBook
+from todoke_dispatcher.domain.rate import HORIZON, Slots, spacing_us, to_us
+from todoke_shared.contracts.requests import Lane
+from todoke_shared.postgres.queries import load_queries
+from todoke_shared.postgres.stream import Connection
+
+_SQL = load_queries("todoke_dispatcher.adapters", "channels.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of LINE's endpoints for one account, and the requests a second that it takes."""
+
+    account: str
+    name: str
+    per_second: int
+
+
+class QuotaExceededError(RuntimeError):
+    """A reservation did not fit although the month's row was locked: a defect. Nothing was reserved or sent."""
+
+
+async def add(connection: Connection, accounts: Iterable[str]) -> None:
+    """Make the accounts known. Harmless when they are."""
+    await connection.execute(_SQL["add_channels"], sorted(accounts))
+
+
+async def due(connection: Connection, accounts: Iterable[str], wall: datetime) -> list[Channel]:
+    """The channels that have something to send and are not asked to slow down."""
+    rows = await connection.fetch(_SQL["due_channels"], sorted(accounts), wall)
+    return [Channel(row["account"], row["stopped"]) for row in rows]
+
+
+async def open_accounts(connection: Connection, accounts: Iterable[str]) -> list[str]:
+    """The accounts that are not stopped."""
+    return [row["account"] for row in await connection.fetch(_SQL["open_channels"], sorted(accounts))]
+
+
+async def take_slots(connection: Connection, endpoint: Endpoint, wall: datetime, wanted: int) -> Slots:
+    """Up to `wanted` time slots that are nobody else's, none of them further ahead than the horizon."""
+    if wanted == 0:
+        return Slots(to_us(wall), 0, 0)
+    account, spacing = endpoint.account, spacing_us(endpoint.per_second)
+    horizon = HORIZON // timedelta(microseconds=1)
+    row = await connection.fetchrow(_SQL["take_slots"], account, endpoint.name, to_us(wall), wanted, spacing, horizon)
+    if row is None:
+        raise LookupError(f"account {account} has no rate row for {endpoint.name}: call channels.add first")
+    return Slots(row["first"], row["granted"], spacing)
+
+
+async def lock_quota(connection: Connection, account: str, month: date, limit: int | None, reserve: float) -> QuotaBook:
+    """The month's book, locked until the transaction ends."""
+    row = await connection.fetchrow(_SQL["lock_quota"], account, month)
+    if row is None:
+        await connection.execute(_SQL["add_quota"], account, month)
+        row = await connection.fetchrow(_SQL["lock_quota"], account, month)
+    return QuotaBook(month, limit, reserve, **(dict(row) if row else {}))
+
+
+async def read_quota(connection: Connection, account: str, month: date, limit: int | None, reserve: float) -> QuotaBook:
+    """The month's book as it stands, to decide whether a look is worth it."""
+    row = await connection.fetchrow(_SQL["read_quota"], account, month)
+    return QuotaBook(month, limit, reserve, **(dict(row) if row else {}))
+
+
+async def reserve(connection: Connection, account: str, month: date, lanes: Sequence[Lane], limit: int | None) -> None:
+    """Take one of the month for each of `lanes`. QuotaExceededError when they do not fit under `limit`."""
+    counts = lanes.count("transactional"), lanes.count("marketing")
+    if not await connection.fetchrow(_SQL["reserve_quota"], account, month, *counts, limit):
+        raise QuotaExceededError(f"account {account}: {len(lanes)} messages do not fit into the monthly limit")
+
+
+async def give_back(connection: Connection, account: str, month: date, lanes: Sequence[Lane]) -> None:
+    """Give one of the month back for each of `lanes`: LINE has definitively not taken them."""
+    counts = lanes.count("transactional"), lanes.count("marketing")
+    await connection.execute(_SQL["give_back_quota"], account, month, *counts)
+
+
+async def park(connection: Connection, account: str, month: date, parked: Parked) -> None:
+    """LINE says that the month is used up."""
+    await connection.execute(_SQL["park"], account, month, parked)
+
+
+async def stop(connection: Connection, account: str, reason: str) -> None:
+    """LINE takes nothing from the channel until an operator has seen to it."""
+    await connection.execute(_SQL["stop"], account, reason)
+
+
+async def pause(connection: Connection, account: str, until: datetime) -> None:
+    """LINE asked to slow down: no dispatcher claims for the channel before `until` (wall)."""
+    await connection.execute(_SQL["pause"], account, until)
+
+
+async def resume(connection: Connection, account: str) -> None:
+    """An operator has mended what stopped the channel: its held messages go on."""
+    await connection.execute(_SQL["resume"], account)
+
+
+async def unpark(connection: Connection, account: str, month: date) -> None:
+    """An operator knows that LINE takes messages again this month."""
+    await connection.execute(_SQL["unpark"], account, month)

@@ -1,0 +1,132 @@
+"""The delivery ledger in PostgreSQL. Every method is one statement on the caller's connection, in its transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+
+from todoke_dispatcher.domain.delivery import Delivery, State
+from todoke_shared.contracts.requests import Lane, MessageRequest
+from todoke_shared.postgres.queries import load_queries
+from todoke_shared.postgres.stream import Connection
+
+_SQL = load_queries("todoke_dispatcher.adapters", "deliveries.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it was read: the model, and the record's value to keep."""
+
+    request: MessageRequest
+    value: bytes
+
+
+async def add(connection: Connection, lane: Lane, received: Iterable[Received], wall: datetime) -> None:
+    """Enter messages into the ledger; those it knows stay as they are."""
+    ordered = sorted(received, key=lambda each: each.request.id)
+    requests = [each.request for each in ordered]
+    await connection.execute(
+        _SQL["add_deliveries"],
+        lane,
+        wall,
+        [request.id for request in requests],
+        [request.account for request in requests],
+        [request.shop for request in requests],
+        [request.to for request in requests],
+        [request.person for request in requests],
+        [request.campaign for request in requests],
+        [each.value for each in ordered],
+        [request.expires_at and request.expires_at.astimezone(UTC) for request in requests],
+    )
+
+
+async def lock_due(connection: Connection, account: str, wall: datetime, limit: int) -> list[Delivery]:
+    """Up to `limit` deliveries that are due, locked until the transaction ends; none that another dispatcher holds."""
+    return [_delivery(row) for row in await connection.fetch(_SQL["lock_due"], account, wall, limit)]
+
+
+async def blocked(connection: Connection, deliveries: Iterable[Delivery]) -> set[tuple[str, str]]:
+    """Account and user id of the recipients who are known not to be friends."""
+    people = sorted({(each.request.shop, each.request.account, each.request.to) for each in deliveries})
+    if not people:
+        return set()
+    rows = await connection.fetch(_SQL["blocked"], *(list(column) for column in zip(*people, strict=True)))
+    return {(row["account"], row["user_id"]) for row in rows}
+
+
+async def begin(connection: Connection, sent: Sequence[Delivery], wall: datetime) -> None:
+    """Store deliveries as they go out."""
+    if sent:
+        await connection.execute(
+            _SQL["begin_attempts"],
+            wall,
+            [each.message_id for each in sent],
+            [each.retry_key for each in sent],
+            [each.body for each in sent],
+            [each.first_attempt_at for each in sent],
+            [each.next_attempt_at for each in sent],
+            [each.claims for each in sent],
+            [each.quota_month for each in sent],
+        )
+
+
+async def store(connection: Connection, changed: Sequence[Delivery], wall: datetime) -> set[UUID]:
+    """Store what became of deliveries; gives those that were still ours to change."""
+    if not changed:
+        return set()
+    rows = await connection.fetch(
+        _SQL["store_changes"],
+        wall,
+        [each.message_id for each in changed],
+        [each.claims for each in changed],
+        [each.state.value for each in changed],
+        [each.ambiguous for each in changed],
+        [each.next_attempt_at for each in changed],
+        [each.attempts for each in changed],
+        [each.quota_month for each in changed],
+        [each.reason for each in changed],
+        [each.line_request_id for each in changed],
+    )
+    return {row["message_id"] for row in rows}
+
+
+async def release_held(connection: Connection, account: str, lane: Lane, wall: datetime, limit: int) -> int:
+    """Let up to `limit` held deliveries of a lane wait again, the oldest first; gives how many."""
+    return len(await connection.fetch(_SQL["release_held"], account, lane, wall, limit))
+
+
+async def release_expired(connection: Connection, now: datetime, wall: datetime, limit: int) -> int:
+    """Let up to `limit` held deliveries that have expired by the shop's time `now` wait again, to be dropped."""
+    return len(await connection.fetch(_SQL["release_expired"], now, wall, limit))
+
+
+async def resend(connection: Connection, messages: Sequence[UUID], wall: datetime) -> set[UUID]:
+    """Carry out an operator's decision to send `unknown` messages as new ones; gives those that were unknown."""
+    return {row["message_id"] for row in await connection.fetch(_SQL["resend_unknown"], messages, wall)}
+
+
+async def count_unsettled(connection: Connection) -> dict[str, int]:
+    """How many deliveries wait or are under way, by lane."""
+    return {row["lane"]: row["deliveries"] for row in await connection.fetch(_SQL["count_unsettled"])}
+
+
+def _delivery(row: asyncpg.Record) -> Delivery:
+    return Delivery(
+        message_id=row["message_id"],
+        lane=row["lane"],
+        request=MessageRequest.from_json(row["request"]),
+        state=State(row["state"]),
+        epoch=row["epoch"],
+        retry_key=row["retry_key"],
+        body=row["body"],
+        ambiguous=row["ambiguous"],
+        first_attempt_at=row["first_attempt_at"],
+        next_attempt_at=row["next_attempt_at"],
+        attempts=row["attempts"],
+        claims=row["claims"],
+        quota_month=row["quota_month"],
+        reason=row["reason"],
+        line_request_id=row["line_request_id"],
+    )

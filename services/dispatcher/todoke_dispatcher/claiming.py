@@ -1,0 +1,164 @@
+"""Due deliveries -> attempts, in one transaction an account.
+
+May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
+May lose: nothing; a crash before the commit leaves the deliveries waiting, one after it lets their leases run out.
+Order of locks, the same everywhere: deliveries, then the month's quota, then the rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from todoke_dispatcher.adapters import channels, deliveries
+from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, worth_sending
+from todoke_dispatcher.domain.delivery import Delivery, begin_attempt
+from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.domain.rendering import LineMessage, RenderError, push_body, render
+from todoke_dispatcher.settings import DispatcherSettings
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.contracts.requests import MessageRequest
+from todoke_shared.postgres.stream import Connection
+
+Version = tuple[str, int]
+"""A campaign and its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A delivery on its way: as it was claimed, as it is stored, and the instant (wall) that is its own."""
+
+    before: Delivery
+    sent: Delivery
+    slot: datetime
+
+
+@dataclass(slots=True)
+class Sorted:
+    """Due deliveries, told apart: those to send with their bodies, those that end here, and versions to fetch first."""
+
+    sendable: list[tuple[Delivery, bytes]] = field(default_factory=list)
+    ended: list[Delivery] = field(default_factory=list)
+    unread: set[Version] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTime:
+    """The instants of a claim: `now` is the shop's, `wall` LINE's."""
+
+    now: datetime
+    wall: datetime
+
+
+class MissingTemplateError(LookupError):
+    """The campaign's version is not in memory."""
+
+    def __init__(self, version: Version) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+class Templates:
+    """Message templates of published campaigns; `looked_up`: versions that were asked for just now."""
+
+    def __init__(self, catalogue: CampaignCatalogue, looked_up: AbstractSet[Version]) -> None:
+        self._catalogue = catalogue
+        self._looked_up = looked_up
+
+    def body(self, delivery: Delivery) -> bytes:
+        """The exact body. RenderError when there is none to be had; MissingTemplateError when it must be fetched."""
+        if delivery.body is not None:
+            return delivery.body
+        request = delivery.request
+        return push_body(request.to, self._messages(request))
+
+    def _messages(self, request: MessageRequest) -> Sequence[object]:
+        if request.template is None:
+            return request.messages or ()
+        return render(self._template(request), request.template.variables)
+
+    def _template(self, request: MessageRequest) -> Sequence[LineMessage]:
+        wanted = request.template
+        if wanted is None:
+            raise RenderError("render: the request has neither template nor messages")
+        published = self._catalogue.known(wanted.campaign, wanted.version)
+        if published is None:
+            version = (wanted.campaign, wanted.version)
+            if version not in self._looked_up:
+                raise MissingTemplateError(version)
+            raise RenderError(f"render: version {wanted.version} of campaign {wanted.campaign} was never published")
+        messages: Mapping[str, Sequence[LineMessage]] = published.campaign.messages
+        if wanted.message not in messages:
+            raise RenderError(f"render: campaign {wanted.campaign} has no such message in version {wanted.version}")
+        return messages[wanted.message]
+
+
+def sort_due(
+    due: Sequence[Delivery], templates: Templates, at: ClaimTime, blocked: AbstractSet[tuple[str, str]]
+) -> Sorted:
+    """Decide for each whether it is still worth sending, and render those that are."""
+    result = Sorted()
+    for delivery in due:
+        recipient = (delivery.request.account, delivery.request.to)
+        ended = worth_sending(delivery, now=at.now, wall=at.wall, has_blocked=recipient in blocked)
+        if ended is not None:
+            result.ended.append(ended)
+            continue
+        try:
+            result.sendable.append((delivery, templates.body(delivery)))
+        except RenderError as error:
+            result.ended.append(cannot_render(delivery, str(error)))
+        except MissingTemplateError as error:
+            result.unread.add(error.version)
+    return result
+
+
+def admit(
+    sendable: Sequence[tuple[Delivery, bytes]], channel: Channel, book: QuotaBook, wall: datetime
+) -> tuple[list[tuple[Delivery, bytes]], list[Delivery]]:
+    """Those that their channel may send now, in order, and those that wait for it."""
+    admitted: list[tuple[Delivery, bytes]] = []
+    standing: list[Delivery] = []
+    for delivery, body in sendable:
+        stands = must_stand(delivery, channel, book, wall=wall)
+        if stands is not None:
+            standing.append(stands)
+            continue
+        if not book.holds(delivery):
+            book = book.with_one(delivery.lane)
+        admitted.append((delivery, body))
+    return admitted, standing
+
+
+class Claimer:
+    """Turns what is due into attempts, within the month and at the instants that are ours alone."""
+
+    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None]) -> None:
+        self._settings = settings
+        self._limits = limits
+
+    async def begin(
+        self, connection: Connection, channel: Channel, sendable: Sequence[tuple[Delivery, bytes]], wall: datetime
+    ) -> tuple[list[Attempt], list[Delivery]]:
+        """Reserve, take slots, store. Gives the attempts, and the deliveries that stand still.
+
+        What finds no slot stays as it is, and is claimed again when there is one.
+        """
+        if not sendable:
+            return [], []
+        account, month = channel.account, month_of(wall)
+        limit = self._limits[account]
+        book = await channels.lock_quota(connection, account, month, limit, self._settings.transactional_reserve)
+        admitted, standing = admit(sendable, channel, book, wall)
+        endpoint = channels.Endpoint(account, "push", self._settings.push_rate)
+        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
+        lease = self._settings.lease
+        attempts = [
+            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=month), slot)
+            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
+        ]
+        reserving = [attempt.before.lane for attempt in attempts if not book.holds(attempt.before)]
+        if reserving:
+            await channels.reserve(connection, account, month, reserving, limit)
+        await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
+        return attempts, standing

@@ -1,0 +1,66 @@
+"""What follows from a verdict for its delivery: pure, so that every path can be walked by a property test."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from todoke_dispatcher.domain.delivery import KEY_LIFE, Delivery, Event
+from todoke_dispatcher.domain.verdict import (
+    Accepted,
+    ChannelStopped,
+    MonthlyLimit,
+    NotSent,
+    Refused,
+    TooFast,
+    Unclear,
+    Verdict,
+)
+
+FIRST_BACKOFF = timedelta(seconds=1)
+LONGEST_BACKOFF = timedelta(minutes=10)
+"""Half of each step is jitter: at most 11 attempts in the first ten minutes (fault test 11 allows 12)."""
+CHANNEL_PAUSE = timedelta(seconds=1)
+"""After a 429 for rate. One second refills LINE's bucket, and the channel is back within 2 s (fault test 12)."""
+STANDSTILL = timedelta(minutes=1)
+"""How soon a message that LINE may have looks again whether its stopped channel sends again."""
+
+
+def backoff(attempts: int, jitter: float) -> timedelta:
+    """The pause after that many attempts (1, 2, …), doubling; `jitter` in [0, 1) spreads it over its second half."""
+    step = min(FIRST_BACKOFF * (1 << min(attempts - 1, 20)), LONGEST_BACKOFF)
+    return step * (0.5 + jitter / 2)
+
+
+def conclude(before: Delivery, sent: Delivery, verdict: Verdict, *, wall: datetime, jitter: float) -> Delivery:
+    """The delivery after an attempt. `before`: as it was claimed; `sent`: as it was stored for the attempt.
+
+    Its quota is given back exactly when LINE has definitively not taken it and it will not be tried again soon.
+    """
+    attempts = sent.attempts + (not isinstance(verdict, NotSent))
+    sent = replace(sent, attempts=attempts, next_attempt_at=None)
+    match verdict:
+        case Accepted(line_request_id):
+            return replace(sent, state=sent.apply(Event.ACCEPT), ambiguous=False, line_request_id=line_request_id)
+        case Refused(reason):
+            return replace(sent, state=sent.apply(Event.FAIL), ambiguous=False, reason=reason, quota_month=None)
+        case Unclear(reason):
+            return _again(sent, wall + backoff(attempts, jitter), reason)
+        case NotSent(reason):
+            return _again(replace(sent, ambiguous=before.ambiguous), wall, reason)
+        case TooFast(reason):
+            return _again(replace(sent, ambiguous=before.ambiguous), wall + CHANNEL_PAUSE, reason)
+        case ChannelStopped(reason) | MonthlyLimit(reason):
+            return stand_still(replace(sent, ambiguous=before.ambiguous), wall, reason)
+
+
+def stand_still(delivery: Delivery, wall: datetime, reason: str) -> Delivery:
+    """Its channel may not send: held, or, when LINE may have it, looked at again until its key's life is over."""
+    if delivery.ambiguous:
+        return _again(delivery, wall + STANDSTILL, reason)
+    since = delivery.next_attempt_at or wall  # held messages keep their order of age
+    return replace(delivery, state=delivery.apply(Event.HOLD), reason=reason, quota_month=None, next_attempt_at=since)
+
+
+def _again(delivery: Delivery, instant: datetime, reason: str) -> Delivery:
+    if delivery.ambiguous and delivery.first_attempt_at is not None:
+        instant = min(instant, delivery.first_attempt_at + KEY_LIFE)  # so that it is listed as unknown in time
+    return replace(delivery, state=delivery.apply(Event.RETRY), next_attempt_at=instant, reason=reason)

@@ -1,0 +1,123 @@
+"""LINE's answers, and what each means (RELIABILITY: dispatcher; LINE-API.md: retry key).
+
+| answer | verdict |
+|---|---|
+| 200 with a request id and a JSON object, 409 | accepted |
+| 400 | refused, for ever |
+| 401, 403 | the channel is stopped |
+| 429 that names the monthly limit | the month's messages are used up |
+| 429 otherwise: rate, concurrency, too many to one user | slow down |
+| 5xx, timeout, network, garbage, anything else | unclear: LINE may have it |
+"""
+
+from dataclasses import dataclass, field
+
+from todoke_shared.jsons import loads
+
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What LINE answered. Header fields that were absent are None."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    request_id: str | None = None
+    accepted_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """LINE has the message, by this request or by an earlier one with its key."""
+
+    line_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """LINE will never take this message."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStopped:
+    """LINE takes nothing from this channel until an operator has seen to it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyLimit:
+    """The channel has used up its messages of this month."""
+
+    reason: str = "monthly limit"
+
+
+@dataclass(frozen=True, slots=True)
+class TooFast:
+    """LINE did not take it: the channel sends too fast, or too much at once."""
+
+    reason: str = "LINE asks to slow down"
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """LINE may have taken it, or not."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Our own: its time slot had passed before the request could go out, so it did not."""
+
+    reason: str = "its time slot had passed"
+
+
+Verdict = Accepted | Refused | ChannelStopped | MonthlyLimit | TooFast | Unclear | NotSent
+
+
+def judge(answer: Answer) -> Verdict:
+    """What an answer means. Total: whatever it is, there is a verdict, and the safe one is `Unclear`."""
+    match answer.status:
+        case 200:
+            return _judge_ok(answer)
+        case 409:
+            return Accepted(answer.accepted_request_id or answer.request_id)
+        case 400:
+            return Refused(f"LINE 400: {_told(answer.body)}")
+        case 401 | 403:
+            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}")
+        case 429:
+            # Message strings are not guaranteed (LINE-API.md), so only a clear word parks a channel for the month.
+            return MonthlyLimit() if "monthly limit" in _told(answer.body).lower() else TooFast()
+        case status:
+            return Unclear(f"LINE {status}")
+
+
+def _judge_ok(answer: Answer) -> Verdict:
+    if answer.request_id and _json_object(answer.body) is not None:
+        return Accepted(answer.request_id)
+    # A proxy's page, not LINE's word; if LINE did take the message, the retry is told so with 409.
+    return Unclear("LINE 200 without LINE's own answer")
+
+
+def _json_object(body: bytes) -> dict[str, object] | None:
+    try:
+        value = loads(body)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _told(body: bytes) -> str:
+    """LINE's own words, with the properties meant. Without U+0000, which PostgreSQL's text cannot hold."""
+    answer = _json_object(body) or {}
+    told = str(answer.get("message", "no reason given"))
+    details = answer.get("details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict):
+            told += f"; {detail.get('property', '?')}: {detail.get('message', '?')}"
+    return told.replace("\x00", "")[:_LONGEST_REASON]

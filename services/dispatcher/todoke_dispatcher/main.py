@@ -1,0 +1,85 @@
+"""Wires the dispatcher: settings -> adapters -> app."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from faststream.kafka import KafkaBroker
+from starlette.applications import Starlette
+
+from todoke_dispatcher.adapters.line import open_line
+from todoke_dispatcher.dispatcher import Dispatcher
+from todoke_dispatcher.pump import pumping
+from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
+from todoke_shared.accounts import load_config
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.contracts.requests import Lane
+from todoke_shared.contracts.topics import LANES, OUTCOMES
+from todoke_shared.kafka.consume import Consumption
+from todoke_shared.kafka.records import BatchHandler
+from todoke_shared.postgres.migrate import Migrations
+from todoke_shared.service import consuming, new_broker, open_room, serve
+from todoke_shared.telemetry.health import Readiness, health_routes
+from todoke_shared.telemetry.logs import set_up_logs
+
+NAME = "dispatcher"
+MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
+
+
+def declare(broker: KafkaBroker, take: Callable[[Lane], BatchHandler]) -> Consumption:
+    """What the dispatcher reads and writes: for the running service, and for AsyncAPI.
+
+    Each lane is a consumer group of its own, so that a backlog of marketing delays no shipping notice.
+    """
+    consumption = Consumption(broker, group=f"todoke-{NAME}")
+    for lane, topic in LANES.items():
+        consumption.subscribe([topic], take(lane), lane=lane)
+    broker.publisher(OUTCOMES.name, schema=OUTCOMES.model, title=OUTCOMES.name, description=OUTCOMES.purpose)
+    return consumption
+
+
+def create_app(settings: DispatcherSettings) -> Starlette:
+    """The service as an ASGI app: health outside, consumption and sending in its lifespan.
+
+    ValueError when the file of accounts cannot be read or lacks a secret.
+    """
+    readiness = Readiness()
+    config = load_config(settings.config)
+    tokens = {name: account.access_token for name, account in config.accounts.items()}
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with (
+            open_room(settings, NAME, readiness, consumes=list(LANES.values())) as room,
+            open_line(
+                settings.line_api_url,
+                tokens,
+                connections=settings.max_in_flight,
+                timeout_seconds=HTTP_TIMEOUT_SECONDS,
+            ) as line,
+        ):
+            dispatcher = Dispatcher(
+                room.pool,
+                room.clock,
+                cluster=room.cluster,
+                catalogue=CampaignCatalogue(room.pool),
+                line=line,
+                config=config,
+                settings=settings,
+                wake_relay=room.relay.wake,
+            )
+            broker = new_broker(settings, NAME)
+            async with (
+                pumping(dispatcher, settings.max_in_flight),
+                consuming(broker, declare(broker, dispatcher.take_requests), room),
+            ):
+                yield
+
+    return Starlette(routes=health_routes(readiness), lifespan=lifespan)
+
+
+def run() -> None:
+    """Run until told to stop."""
+    settings = DispatcherSettings()
+    set_up_logs(NAME, settings.log_level)
+    serve(create_app(settings), settings, settings.dispatcher_port)

@@ -1,0 +1,16 @@
+"""What the dispatcher needs of the outside world, so that tests can stand in for it."""
+
+from typing import Protocol
+from uuid import UUID
+
+from todoke_dispatcher.domain.verdict import Answer
+
+
+class LinePort(Protocol):
+    """LINE's push endpoint (https://developers.line.biz/en/reference/messaging-api/#send-push-message)."""
+
+    async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
+        """Send the exact `body` once, with the retry key, as the account; give whatever LINE answered.
+
+        Any exception means that LINE may have taken it: no retry and no interpretation happens in here.
+        """

@@ -1,0 +1,120 @@
+"""Runs a dispatcher as fast as LINE takes it: claiming, sending and recording go on side by side, bounded.
+
+May block: on PostgreSQL; then nothing new is sent, since what cannot be recorded stays in flight (fail closed).
+Stopping: no new claim, what was claimed is sent and recorded (RELIABILITY: shutdown).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from todoke_dispatcher.claiming import Attempt
+from todoke_dispatcher.dispatcher import Dispatcher, Result
+from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS
+from todoke_shared.telemetry.loops import Loops
+
+logger = logging.getLogger("todoke.pump")
+
+POLL_SECONDS = 0.1
+"""How late a retry, another process's message or a free slot may be noticed; our own requests wake us at once."""
+RELEASE_SECONDS = 1.0
+MEASURE_SECONDS = 10.0
+RECORD_AT_ONCE = 500
+
+
+class Pump:
+    """Keeps up to `max_in_flight` messages between claim and record."""
+
+    def __init__(self, dispatcher: Dispatcher, max_in_flight: int) -> None:
+        self._dispatcher = dispatcher
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._results: asyncio.Queue[Result] = asyncio.Queue()
+        self._claiming: asyncio.Task[bool] | None = None
+
+    async def claim_once(self) -> None:
+        """Claim what there is room for and send it on its way; wait when there is nothing, or no room."""
+        self._dispatcher.wake.clear()  # before the look, so that what comes during it is not missed
+        room = self._max_in_flight - self._in_flight
+        if room * 4 >= self._max_in_flight:  # a transaction for every freed place would be all we do
+            # Shielded: a claim that has committed must reach its tasks, else its messages wait for their leases.
+            self._claiming = asyncio.create_task(self._claim(room))
+            if await asyncio.shield(self._claiming):
+                return
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._dispatcher.wake.wait()
+        except TimeoutError:
+            return
+
+    async def _claim(self, room: int) -> bool:
+        claimed = await self._dispatcher.claim(room)
+        for attempt in claimed.attempts:
+            self._in_flight += 1
+            task = asyncio.create_task(self._send(attempt))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return bool(claimed.attempts or claimed.settled)
+
+    async def _send(self, attempt: Attempt) -> None:
+        self._results.put_nowait(await self._dispatcher.send(attempt))
+
+    async def record_once(self) -> None:
+        """Record what has come in since the last time, and wait for something when nothing has."""
+        results = [await self._results.get()]
+        while not self._results.empty() and len(results) < RECORD_AT_ONCE:
+            results.append(self._results.get_nowait())
+        try:
+            await self._dispatcher.record(results)
+        except BaseException:
+            for result in results:
+                self._results.put_nowait(result)
+            raise
+        self._in_flight -= len(results)
+        if not self._in_flight:
+            self._idle.set()
+        self._dispatcher.wake.set()
+
+    async def drain(self) -> None:
+        """Send and record what was claimed. Gives up after the HTTP timeout and a little: leases take care then."""
+        try:
+            async with asyncio.timeout(HTTP_TIMEOUT_SECONDS + 5):
+                if self._claiming is not None:
+                    await asyncio.wait([self._claiming])
+                if self._sending:
+                    await asyncio.wait(self._sending)
+                if self._in_flight:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            logger.warning("stopped with %d messages unrecorded: they go out again, with their keys", self._in_flight)
+
+
+@asynccontextmanager
+async def pumping(dispatcher: Dispatcher, max_in_flight: int) -> AsyncIterator[Pump]:
+    """Send in the background; on leaving, drain."""
+    pump = Pump(dispatcher, max_in_flight)
+    claims, records = Loops(), Loops()
+
+    async def release() -> None:
+        if await dispatcher.release_held():
+            dispatcher.wake.set()
+        await asyncio.sleep(RELEASE_SECONDS)
+
+    async def measure() -> None:
+        await dispatcher.measure()
+        await asyncio.sleep(MEASURE_SECONDS)
+
+    claims.start("claim", pump.claim_once)
+    claims.start("release", release)
+    claims.start("measure", measure)
+    records.start("record", pump.record_once)
+    try:
+        yield pump
+    finally:
+        await claims.stop()
+        await pump.drain()
+        await records.stop()

@@ -1,0 +1,45 @@
+"""Settings of the dispatcher, beyond those of every service."""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from todoke_shared.settings import Settings
+
+HTTP_TIMEOUT_SECONDS = 10.0
+"""Below the lease, and below the 25 s in which a service stops (RELIABILITY: shutdown)."""
+
+
+class DispatcherSettings(Settings):
+    """`dispatcher_port` serves health and metrics."""
+
+    line_api_url: str = Field(default="http://127.0.0.1:8090", description="LINE's API, or the simulator's")
+    dispatcher_port: int = Field(default=8083, ge=1, le=65535)
+    push_rate: int = Field(
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="Requests a second that an account never exceeds, all dispatchers together; LINE's limit is 2,000",
+    )
+    max_in_flight: int = Field(default=200, ge=1, description="Messages on their way to LINE at a time, per process")
+    transactional_reserve: float = Field(
+        default=0.1, ge=0, le=1, description="Share of an account's monthly limit that marketing leaves alone"
+    )
+    lease_seconds: float = Field(
+        default=15.0, description="After this long a message of a dispatcher that died is taken up by another"
+    )
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claimed delivery belongs to the process that claimed it."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @model_validator(mode="after")
+    def _lease_outlives_a_request(self) -> Self:
+        if self.lease_seconds <= HTTP_TIMEOUT_SECONDS:
+            raise ValueError(
+                f"TODOKE_LEASE_SECONDS must be more than {HTTP_TIMEOUT_SECONDS:g}: LINE has that long to answer, "
+                "and a message must not be taken up while it does"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""What ingest puts around the outside world."""

@@ -1,0 +1,71 @@
+"""What a door answers, before any HTTP framework: a status and a JSON body. Refusals follow RFC 9457."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from todoke_ingest.domain.refusals import Refusal, RequestRefusedError
+
+RETRY_AFTER_SECONDS = 5
+"""Kafka's usual absence is an election of leaders: over within seconds."""
+
+
+class Taken(BaseModel):
+    """The answer of POST /v1/events. What is accepted is durable in Kafka; nothing else is claimed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted: list[str] = Field(description="The ids of the events taken, in the order given")
+    refused: list[Refusal] = Field(description="The others; send them again once they are put right")
+
+
+class Problem(BaseModel):
+    """Why nothing was taken: application/problem+json (RFC 9457)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[Refusal] = []
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body and headers of an answer; `body` is None where there is nothing to say."""
+
+    status: int
+    body: Taken | Problem | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def media_type(self) -> str:
+        """application/problem+json for a problem, else application/json."""
+        return "application/problem+json" if isinstance(self.body, Problem) else "application/json"
+
+    def to_json(self) -> bytes:
+        """The body as it is sent, `{}` when there is none."""
+        return to_json(self.body, exclude_none=True) if self.body else b"{}"
+
+
+def problem(
+    status: int, detail: str, *, errors: Sequence[Refusal] = (), headers: Mapping[str, str] | None = None
+) -> Answer:
+    """A problem+json answer; `detail` tells the reader what to do next."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors))
+    return Answer(status, body, headers or {})
+
+
+def refused(error: RequestRefusedError) -> Answer:
+    """The answer to a request that cannot be taken at all."""
+    refusal = Refusal(field=error.field, reason=error.reason)
+    return problem(error.status, f"{error.field} {error.reason}", errors=[refusal])
+
+
+def try_again(detail: str) -> Answer:
+    """503: nothing is wrong with the request and nothing of it may be relied on."""
+    return problem(503, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

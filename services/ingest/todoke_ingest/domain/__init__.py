@@ -1,0 +1,1 @@
+"""What ingest decides about a request, with no clock, network or framework."""

@@ -1,0 +1,126 @@
+"""An HTTP request -> CloudEvents, each held against the shop's vocabulary.
+
+Modes and media types: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import unquote
+
+from pydantic import ValidationError
+
+from todoke_ingest.domain.json_values import MAX_EVENT_BYTES, check_json, read_json
+from todoke_ingest.domain.refusals import RequestRefusedError
+from todoke_shared.contracts.ec_events import CATALOGUE_TYPES, EventData, check_event
+from todoke_shared.contracts.envelope import CloudEvent, bad_message
+from todoke_shared.errors import BadMessageError
+
+SINGLE = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+PLAIN = "application/json"
+MAX_EVENTS = 1000
+MAX_AHEAD = timedelta(minutes=15)
+"""A clock further ahead than this is broken; its events would overrule truer ones for as long as it is."""
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class EventsRequest:
+    """What came in one request: JSON values that claim to be events. A batch's answer counts them by index."""
+
+    events: list[object]
+    is_batch: bool
+
+
+@dataclass(frozen=True)
+class ReadEvent:
+    """An event as it goes into its topic: `key` keeps one person's (or product's) events in order."""
+
+    event: CloudEvent
+    key: bytes
+    value: bytes
+
+
+def read_request(body: bytes, content_type: str, headers: Mapping[str, str]) -> EventsRequest:
+    """Find the events by media type: structured, batch, or binary (`ce-` headers).
+
+    RequestRefusedError: 415 for another media type, 413 for too many events, 400 for what is not JSON.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in (SINGLE, BATCH, PLAIN):
+        raise RequestRefusedError(415, f"send {SINGLE}, {BATCH} or {PLAIN}", field="Content-Type")
+    attributes = _binary_attributes(headers) if media_type == PLAIN else {}
+    if attributes:
+        data = {"data": read_json(body)} if body else {}
+        return EventsRequest([{**attributes, **data}], is_batch=False)
+    value = read_json(body)
+    if isinstance(value, list) and media_type != SINGLE:
+        if len(value) > MAX_EVENTS:
+            raise RequestRefusedError(413, f"holds more than {MAX_EVENTS:,} events; split the batch")
+        return EventsRequest(value, is_batch=True)
+    if media_type == BATCH:
+        raise RequestRefusedError(400, "must be a JSON array of events")
+    return EventsRequest([value], is_batch=False)
+
+
+def read_event(raw: object, now: datetime) -> ReadEvent:
+    """One event, sure to be in the vocabulary and to fit every room. BadMessageError names the field and the reason.
+
+    A missing `time` is `now`. A null attribute is a missing one (CloudEvents JSON format, 2.3).
+    """
+    if not isinstance(raw, dict):
+        raise BadMessageError("must be a JSON object that holds one CloudEvent")
+    check_json(raw)
+    if "data_base64" in raw:
+        raise BadMessageError("is not read here; send a JSON object as data", field="data_base64")
+    attributes = {name: value for name, value in raw.items() if value is not None}
+    _check_time_text(attributes.setdefault("time", now.isoformat()))
+    try:
+        event = CloudEvent.model_validate(attributes)
+    except ValidationError as error:
+        raise bad_message(error) from None
+    _check_not_ahead(event.time, now)
+    key = _key(event, check_event(event))
+    value = event.to_json()
+    if len(value) > MAX_EVENT_BYTES:
+        raise BadMessageError(f"is larger than {MAX_EVENT_BYTES // 1024} KiB; send a link to what is large")
+    return ReadEvent(event, key, value)
+
+
+def _binary_attributes(headers: Mapping[str, str]) -> dict[str, object]:
+    attributes: dict[str, object] = {}
+    for header, text in headers.items():
+        name = header.lower()
+        if not name.startswith("ce-"):
+            continue
+        try:
+            if not text.isascii():
+                raise ValueError
+            attributes[name.removeprefix("ce-")] = unquote(text, errors="strict")
+        except ValueError:
+            raise RequestRefusedError(400, "must be percent-encoded UTF-8", field=name) from None
+    return attributes
+
+
+def _check_time_text(time: object) -> None:
+    # pydantic would also read 1767225600, and "1767225600", as an instant: a guess that a producer never meant.
+    if not isinstance(time, str) or not _RFC3339.fullmatch(time):
+        raise BadMessageError("must be an RFC 3339 timestamp such as 2026-01-31T09:00:00+09:00", field="time")
+
+
+def _check_not_ahead(time: datetime, now: datetime) -> None:
+    if time - now > MAX_AHEAD:
+        raise BadMessageError("is more than 15 minutes in the future; check the clock of the producer", field="time")
+
+
+def _key(event: CloudEvent, data: EventData) -> bytes:
+    if event.type not in CATALOGUE_TYPES:
+        return (event.subject or "").encode()
+    product = (data.model_extra or {}).get("product")
+    product_id = product.get("product_id") if isinstance(product, dict) else None
+    if not isinstance(product_id, str) or not 1 <= len(product_id) <= 255:
+        raise BadMessageError("must be the product's id, 1 to 255 characters", field="data.product.product_id")
+    return product_id.encode()

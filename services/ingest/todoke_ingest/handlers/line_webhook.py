@@ -1,0 +1,85 @@
+"""POST /webhooks/line/{account} -> line.events.v1. A bad event becomes a dead letter and the others flow on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from todoke_ingest.answers import Answer, refused, try_again
+from todoke_ingest.domain.line_webhook import as_it_came, read_delivery, read_line_event, record_key
+from todoke_ingest.domain.refusals import RequestRefusedError
+from todoke_ingest.domain.signature import is_signed
+from todoke_shared.accounts import Account, Config
+from todoke_shared.contracts.topics import LINE_EVENTS
+from todoke_shared.errors import BadMessageError, SlowDownError
+from todoke_shared.kafka.records import Outgoing, Publisher
+from todoke_shared.telemetry import metrics
+
+DOOR = "line"
+
+
+@dataclass(frozen=True)
+class LineRequest:
+    """A delivery as it came: the account its URL names, the raw body, the header x-line-signature."""
+
+    account: str
+    body: bytes
+    signature: str | None
+
+
+async def take_line_webhook(
+    request: LineRequest, *, publisher: Publisher, config: Config, received_at: datetime
+) -> Answer:
+    """200 once all is durable; 404, 401 and 400 as they say; 503 makes LINE deliver again."""
+    try:
+        account = _known(config, request.account)
+        if not is_signed(request.body, request.signature, account.channel_secrets):
+            raise RequestRefusedError(401, "is not one of this account over this body", field="x-line-signature")
+        events = read_delivery(request.body, account)
+    except RequestRefusedError as error:
+        metrics.EVENTS_REFUSED.labels(DOOR, str(error.status)).inc()
+        return refused(error)
+    records = [_record(raw, request.account, account, received_at) for raw in events]
+    try:
+        if records:
+            await publisher.publish(records)
+    except SlowDownError:
+        metrics.EVENTS_REFUSED.labels(DOOR, "503").inc(len(records))
+        return try_again("Kafka did not acknowledge; deliver again")
+    _count(records)
+    return Answer(200)
+
+
+def _known(config: Config, name: str) -> Account:
+    account = config.accounts.get(name)
+    if account is None:
+        raise RequestRefusedError(404, "is no account here; see accounts in the file TODOKE_CONFIG", field="account")
+    return account
+
+
+def _record(raw: object, name: str, account: Account, received_at: datetime) -> Outgoing:
+    try:
+        event = read_line_event(raw, name, account.shop, received_at)
+    except BadMessageError as error:
+        return _dead_letter(raw, name, received_at, error)
+    return Outgoing(LINE_EVENTS.name, record_key(event), event.to_json())
+
+
+def _dead_letter(raw: object, name: str, received_at: datetime, error: BadMessageError) -> Outgoing:
+    return Outgoing(
+        topic=LINE_EVENTS.dead_letters,
+        key=None,
+        value=as_it_came(raw),
+        headers={
+            "todoke-service": "ingest",
+            "todoke-reason": error.reason,
+            "todoke-field": error.field or "",
+            "todoke-origin": f"POST /webhooks/line/{name}",
+            "todoke-received-at": received_at.isoformat(),
+        },
+    )
+
+
+def _count(records: Sequence[Outgoing]) -> None:
+    good = sum(record.topic == LINE_EVENTS.name for record in records)
+    metrics.EVENTS_ACCEPTED.labels(DOOR).inc(good)
+    metrics.DEAD_LETTERS.labels(LINE_EVENTS.name).inc(len(records) - good)

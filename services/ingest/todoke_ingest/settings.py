@@ -1,0 +1,18 @@
+"""Ingest's settings: the shared ones, its port, and how large a request may be."""
+
+from pydantic import Field
+
+from todoke_shared.settings import Settings
+
+
+class IngestSettings(Settings):
+    """All from the environment, prefix `TODOKE_`. Sizes in bytes."""
+
+    ingest_port: int = Field(default=8080, ge=0, le=65_535, description="The port of the HTTP doors")
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="Largest body of POST /v1/events")
+    max_webhook_bytes: int = Field(
+        default=2 * 1024 * 1024, ge=1024, description="Largest webhook body; read before its signature is checked"
+    )
+    acknowledge_seconds: float = Field(
+        default=5, gt=0, description="How long Kafka may take to acknowledge before the answer is 503"
+    )

@@ -1,0 +1,113 @@
+"""Bad input gets a clear answer or a dead letter with its reason; the rest flows on."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from tests.support.line_webhooks import signed_webhook
+from tests.support.running import Running
+from tests.support.shop_events import event
+from todoke_shared.contracts.topics import (
+    CUSTOMER_TRIGGERS,
+    EC_EVENTS,
+    LINE_EVENTS,
+    REQUESTS_MARKETING,
+    REQUESTS_TRANSACTIONAL,
+    Topic,
+)
+from todoke_shared.kafka.publish import KafkaPublisher
+from todoke_shared.kafka.records import Outgoing
+
+READ_TOPICS = (EC_EVENTS, LINE_EVENTS, CUSTOMER_TRIGGERS, REQUESTS_TRANSACTIONAL, REQUESTS_MARKETING)
+NOT_JSON = b"\xff\xfe{ this is not JSON"
+PROBLEM = "application/problem+json"
+
+
+async def answer_to(running: Running, path: str, body: bytes, **headers: str) -> tuple[int, str, dict[str, Any]]:
+    """Status, media type and body of the answer to a raw request."""
+    url = running.fleet.url("ingest") + path
+    async with running.session.post(url, data=body, headers=headers) as response:
+        return response.status, response.content_type, await response.json(content_type=None)
+
+
+async def dead_letters(running: Running, topics: tuple[Topic, ...], *, seconds: float = 60) -> dict[str, Any]:
+    """The first dead letter of each topic: its value and its headers."""
+    names = [topic.dead_letters for topic in topics]
+    consumer = AIOKafkaConsumer(*names, bootstrap_servers=running.bootstrap_servers, auto_offset_reset="earliest")
+    await consumer.start()
+    found: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(seconds):
+            while len(found) < len(names):
+                record = await consumer.getone()
+                headers = {name: value.decode() for name, value in record.headers}
+                found.setdefault(record.topic, (record.value, headers))
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def test_bad_input_is_answered_or_dead_lettered_and_the_rest_flows_on(running: Running) -> None:
+    """Malformed JSON, an unknown type, a wrong signature, a wrong clock; and garbage written straight to each topic."""
+    user_ids = await running.befriend("hana")
+    await running.until_accepted(1, seconds=60)
+    hana = f"line:main:{user_ids['hana']}"
+    now = datetime.now(UTC)
+
+    status, media, body = await answer_to(running, "/v1/events", b'{"specversion": "1.0",', **JSON)
+    assert (status, media) == (400, PROBLEM)
+    assert "JSON" in body["detail"]
+
+    unknown = json.dumps(event("cart.exploded", hana, now, {})).encode()
+    status, media, body = await answer_to(running, "/v1/events", unknown, **JSON)
+    assert (status, media) == (400, PROBLEM)
+    assert body["errors"][0]["field"] == "type"
+    assert "unknown event type" in body["errors"][0]["reason"]
+
+    webhook, signature = signed_webhook("follow", "mallory", now, "not the channel's secret")
+    status, media, _ = await answer_to(running, "/webhooks/line/main", webhook, **{"x-line-signature": signature})
+    assert (status, media) == (401, PROBLEM)
+
+    publisher = KafkaPublisher(running.bootstrap_servers, client_id="mallory")
+    await publisher.start()
+    await publisher.publish([Outgoing(topic.name, b"someone", NOT_JSON) for topic in READ_TOPICS])
+    await publisher.stop()
+    letters = await dead_letters(running, READ_TOPICS)
+    for topic in READ_TOPICS:
+        value, headers = letters[topic.dead_letters]
+        assert value == NOT_JSON, "the record is untouched"
+        assert "JSON" in headers["todoke-reason"]
+        assert headers["todoke-origin"].startswith(topic.name)
+
+    status, answer = await running.post(
+        event("order.placed", hana, now, {"order_id": "after-all-that"}), event("cart.exploded", hana, now, {})
+    )
+    assert status == 207
+    assert [refused["index"] for refused in answer["refused"]] == [1]
+    await running.until_accepted(2, seconds=60)
+    assert "after-all-that" in (await running.texts())[-1]
+
+
+JSON = {"content-type": "application/cloudevents+json"}
+
+
+@pytest.mark.parametrize("service", ["segmenter", "scheduler", "dispatcher"])
+async def test_a_stopped_service_leaves_nothing_undone(running: Running, service: str) -> None:
+    """SIGTERM in the middle of a burst, start again: each order is confirmed once."""
+    user_ids = await running.befriend("hana")
+    await running.until_accepted(1, seconds=60)
+    now = datetime.now(UTC)
+    orders = [
+        event("order.placed", f"line:main:{user_ids['hana']}", now, {"order_id": f"o-{number}"})
+        for number in range(300)
+    ]
+    await running.post_until_taken(*orders)
+    await running.fleet.stop_one(service)
+    await running.fleet.start(service)
+    await running.until_accepted(301, seconds=60)
+    texts = [text for text in await running.texts() if "ご注文番号" in text]
+    assert sorted(texts) == sorted({f"ご注文ありがとうございます。\nご注文番号 o-{number}" for number in range(300)})
