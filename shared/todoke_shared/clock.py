@@ -64,6 +64,10 @@ class SampledClock:
         """Real time."""
         return self._sample.wall + self._elapsed()
 
+    def seconds_until(self, instant: datetime) -> float:
+        """Real seconds until the shop's time reaches `instant`; 0 when it has."""
+        return max(0.0, (instant - self.now()).total_seconds() / self._sample.rate)
+
     async def sleep_until_wall(self, instant: datetime) -> None:
         """Return once `wall()` has reached `instant`."""
         delay = (instant - self.wall()).total_seconds()

@@ -61,7 +61,7 @@ def _add(flow: Flow, name: str, labels: Mapping[str, str], value: int) -> None:
             flow.triggers[labels["campaign"]] += value
         case "todoke_requests_total":
             flow.requests[labels["campaign"]] += value
-        case "todoke_messages_total":
+        case "todoke_deliveries_total":
             kind = flow.messages if labels["state"] == "accepted" else flow.not_sent
             kind[labels["campaign"]] += value
 

@@ -1,7 +1,9 @@
 """Feeds a recording through the HTTP door, under a clock N times as fast as the wall's.
 
 The people are befriended first, in the simulator, and told to be the recording's customers. Each event is then
-posted when the shop's clock reaches it, in order; afterwards the clock runs on until the last timers have fired.
+posted, in order, shortly before the shop's clock reaches it; afterwards the clock runs on until the last timers
+have fired. What a clock N times as fast would make late by the pipeline's own tenth of a second (a quarter of an hour
+at 10,000) is thus in its place in time: an event has no effect before its own instant.
 """
 
 import asyncio
@@ -28,6 +30,8 @@ from todoke_shared.postgres.fleet_clock import (
 BATCH = 500
 """Events a request; ingest takes 1,000."""
 TICK_SECONDS = 0.02
+AHEAD = timedelta(minutes=12)
+"""How long before its time an event is posted, in shop time; ingest refuses what is more than 15 minutes ahead."""
 RUN_ON = timedelta(hours=26)
 """How long the shop's clock goes on after the last event: the second cart reminder comes 25 h after a change."""
 SETTLE_SECONDS = 120.0
@@ -98,7 +102,7 @@ class Replay:
         sampled_at = clock.wall()
         while (now := clock.now()) < end:
             due = sent
-            while due < len(self._events) and due - sent < BATCH and self._events[due].at <= now:
+            while due < len(self._events) and due - sent < BATCH and self._events[due].at <= now + AHEAD:
                 due += 1
             if due > sent:
                 refused = await self._post([event.event for event in self._events[sent:due]])

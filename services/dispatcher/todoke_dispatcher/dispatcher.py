@@ -6,7 +6,7 @@ Each part may be called alone, with any clock: tests and replays pump `send_some
 import logging
 import random
 from asyncio import Event, gather
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -15,7 +15,7 @@ import asyncpg
 from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, Templates, Version, sort_due
 from todoke_dispatcher.domain.decide import Channel
-from todoke_dispatcher.domain.delivery import State
+from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
 from todoke_dispatcher.domain.verdict import NotSent, Unclear, Verdict, judge
@@ -207,13 +207,12 @@ class Dispatcher:
         for lane in LANES:
             metrics.WAITING.labels(lane).set(counts.get(lane, 0))
 
-    def _tell(self, settled: Iterable[State]) -> int:
-        states = list(settled)
-        if states:
+    def _tell(self, settled: Sequence[Delivery]) -> int:
+        if settled:
             self._wake_relay()
-        for state in states:
-            metrics.DELIVERIES.labels(state.value).inc()
-        unknown = states.count(State.UNKNOWN)
+        for delivery in settled:
+            metrics.DELIVERIES.labels(delivery.request.campaign or "", delivery.state.value).inc()
+        unknown = sum(delivery.state is State.UNKNOWN for delivery in settled)
         if unknown:
             logger.error("%d messages are unknown: LINE may have them; settle them as the runbook says", unknown)
-        return len(states)
+        return len(settled)

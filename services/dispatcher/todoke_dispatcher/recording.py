@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.domain.conclude import CHANNEL_PAUSE, conclude
-from todoke_dispatcher.domain.delivery import Delivery, State
+from todoke_dispatcher.domain.delivery import Delivery
 from todoke_dispatcher.domain.quota import month_of, parked_by
 from todoke_dispatcher.domain.verdict import ChannelStopped, MonthlyLimit, TooFast, Verdict
 from todoke_dispatcher.handlers import outcome
@@ -27,8 +27,8 @@ async def record(
     now: datetime,
     wall: datetime,
     jitter: Callable[[], float],
-) -> list[State]:
-    """Store the verdicts on attempts, each as (claimed, sent, verdict). Gives the states of those settled by it."""
+) -> list[Delivery]:
+    """Store the verdicts on attempts, each as (claimed, sent, verdict). Gives the deliveries settled by it."""
     changes = [(sent, conclude(before, sent, verdict, wall=wall, jitter=jitter())) for before, sent, verdict in results]
     settled = await settle(connection, changes, now=now, wall=wall)
     for sent, verdict in {
@@ -38,17 +38,17 @@ async def record(
     return settled
 
 
-async def settle(connection: Connection, changes: Sequence[Change], *, now: datetime, wall: datetime) -> list[State]:
+async def settle(connection: Connection, changes: Sequence[Change], *, now: datetime, wall: datetime) -> list[Delivery]:
     """Store changed deliveries, give back their quota where it is free again, and put their outcomes into the outbox.
 
-    Gives the states of those that ended or stand still; a change that came too late leaves no trace.
+    Gives those that ended or stand still; a change that came too late leaves no trace.
     """
     stored = await deliveries.store(connection, [after for _, after in changes], wall)
     changes = [change for change in changes if change[0].message_id in stored]
     await _give_back(connection, changes)
-    told = [(after.state, outcome(after, now)) for _, after in changes]
+    told = [(after, outcome(after, now)) for _, after in changes]
     await put_outbox(connection, [record for _, record in told if record is not None])
-    return [state for state, record in told if record is not None]
+    return [after for after, record in told if record is not None]
 
 
 async def _give_back(connection: Connection, changes: Sequence[Change]) -> None:

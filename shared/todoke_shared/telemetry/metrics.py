@@ -28,5 +28,7 @@ REQUESTS = Counter("todoke_requests_total", "Message requests emitted", ["campai
 # Dispatcher
 ATTEMPTS = Counter("todoke_line_attempts_total", "Requests to LINE by what came of them", ["account", "verdict"])
 ATTEMPT_SECONDS = Histogram("todoke_line_attempt_seconds", "LINE's answer time", ["account"])
-DELIVERIES = Counter("todoke_deliveries_total", "Messages by what became of them; alarm on unknown", ["state"])
+DELIVERIES = Counter(
+    "todoke_deliveries_total", "Messages by what became of them; alarm on unknown", ["campaign", "state"]
+)
 WAITING = Gauge("todoke_deliveries_waiting", "Messages stored and not yet settled", ["lane"])

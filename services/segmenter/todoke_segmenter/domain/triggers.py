@@ -28,7 +28,7 @@ class TriggerRules:
     def __init__(self, campaigns: Iterable[Campaign]) -> None:
         self._by_type: dict[str, list[_Rule]] = defaultdict(list)
         for campaign in campaigns:
-            # Exits first: an event that both ends a run and starts another must do so in this order.
+            # Exits first: in one instant the end wins, and an entry of that instant is over before it began.
             for rule in (*campaign.exit, campaign.enter):
                 kind: TriggerKind = "enter" if isinstance(rule, Enter) else "exit"
                 for event_type in rule.event_types:
