@@ -6,6 +6,8 @@ producer -> pool.
 
 import asyncio
 import logging
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -114,6 +116,8 @@ def new_broker(settings: Settings, name: str) -> KafkaBroker:
 
 def serve(app: ASGIApp, settings: Settings, port: int) -> None:
     """Run an app until SIGTERM or SIGINT, then let it drain."""
+    # uvicorn raises the signal again once it has drained; an orderly end is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=settings.host,

@@ -1,5 +1,6 @@
 """F3, F2 and F9 as stories: events in, LINE messages out, all four services, a clock that moves when told."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def pipeline(postgres_dsn: str):
+async def pipeline(postgres_dsn: str) -> AsyncIterator[Pipeline]:
     """A pipeline with the shipped campaigns, and Hana as a friend (welcomed already)."""
     async with open_pipeline(postgres_dsn, NOON) as opened:
         await opened.follow("hana")

@@ -25,12 +25,13 @@ def shop_event(row: Row) -> dict[str, Any]:
     """A row as the event that a shop would send. Written apart from `todoke replay`, which it helps to judge."""
     at = datetime.fromtimestamp(row.unix_seconds, UTC)
     event_id = f"{row.user_id}/{row.item_id}/{row.behavior}/{row.unix_seconds}"
-    type_, data = {
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
         "pv": ("product.viewed", {"product": {"product_id": row.item_id}}),
         "fav": ("custom.favourited", {"product_id": row.item_id}),
         "cart": ("cart.item_added", {"item": {"product_id": row.item_id}}),
         "buy": ("order.placed", {"order_id": event_id, "items": [{"product_id": row.item_id}]}),
-    }[row.behavior]
+    }
+    type_, data = kinds[row.behavior]
     return event(type_, line_subject(row.user_id), at, data, event_id=event_id)
 
 

@@ -1,13 +1,32 @@
 """Everything that can be said of campaign files before they are published."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from todoke_dispatcher.domain.rendering import template_mistakes
+from todoke_line_simulator.validation import messages_problems
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.campaigns.source import load_campaign, load_campaigns
+from todoke_shared.campaigns.source import Place, load_campaign, load_campaigns
+from todoke_shared.jsons import dumps
 
 
 def check_campaigns(place: Path) -> list[Campaign]:
     """Read a campaign file, or all of a folder. CampaignFileError lists every mistake."""
     if not place.exists():
         raise ValueError(f"there is no {place}; name a campaign file or a folder of them, or set TODOKE_CAMPAIGNS")
-    return load_campaigns(place) if place.is_dir() else [load_campaign(place)]
+    return load_campaigns(place, message_mistakes) if place.is_dir() else [load_campaign(place, message_mistakes)]
+
+
+def message_mistakes(campaign: Campaign) -> Iterable[tuple[Place, str]]:
+    """Templates that cannot be read, and message objects that LINE (its limits, line-bot-sdk's models) would refuse.
+
+    Checked as written, with the templates still in them: what only shows with a customer's values is not found here.
+    """
+    for name, messages in campaign.messages.items():
+        for index, message in enumerate(messages):
+            place: Place = ("messages", name, index)
+            for what in template_mistakes(message):
+                yield place, what
+            for problem in messages_problems(dumps([message])):
+                where = problem.property.removeprefix("messages[0]").lstrip(".") or "it"
+                yield place, f"LINE refuses {where}: {problem.message}"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import asyncpg
 
+from todoke_local.campaign_check import check_campaigns
 from todoke_local.fleet import Fleet
 from todoke_local.parts import Parts, open_parts
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters.publishing import publish
-from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.postgres.pool import open_pool
 
 
@@ -32,7 +32,7 @@ async def open_machine(
 
     The simulator runs unless TODOKE_LINE_API_URL names a LINE. Raises RuntimeError or ValueError with what to do.
     """
-    campaigns = load_campaigns(settings.campaigns)
+    campaigns = check_campaigns(settings.campaigns)
     async with open_parts(settings, keep=keep) as parts:
         pool = await open_pool(parts.postgres_dsn, application="local", schema="scheduler", size=3)
         try:

@@ -27,6 +27,7 @@ from todoke_shared.accounts import Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.contracts.requests import Lane
+from todoke_shared.kafka.dead_letters import DeadLetterLimit
 from todoke_shared.kafka.records import BatchHandler, Record
 from todoke_shared.postgres.stream import put_outbox, take_fresh
 from todoke_shared.telemetry import metrics
@@ -81,6 +82,7 @@ class Dispatcher:
         self._settings = settings
         self._wake_relay = wake_relay
         self._claimer = Claimer(settings, self._limits)
+        self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
         self._turn = 0
 
@@ -91,6 +93,7 @@ class Dispatcher:
             async with self._pool.acquire() as connection, connection.transaction():
                 fresh = await take_fresh(connection, self._cluster, records)
                 received, dead = read_requests(fresh, self._limits.keys())
+                self._dead_letter_limit.check(good=len(received), bad=len(dead))
                 await deliveries.add(connection, lane, received, self._clock.wall())
                 await put_outbox(connection, dead)
             for letter in dead:

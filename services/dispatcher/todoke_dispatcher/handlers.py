@@ -9,14 +9,12 @@ from todoke_shared.contracts.outcomes import Outcome, OutcomeState
 from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.contracts.subjects import LineUser
 from todoke_shared.contracts.topics import OUTCOMES
-from todoke_shared.errors import BadMessageError, SlowDownError
+from todoke_shared.errors import BadMessageError
 from todoke_shared.ids import outcome_id
 from todoke_shared.kafka.dead_letters import dead_letter
 from todoke_shared.kafka.records import Outgoing, Record
 
 SERVICE = "dispatcher"
-FEW_DEAD_LETTERS = 20
-"""So many bad records may be a producer's bad day; more, and over half of a batch, rather a bad deploy of ours."""
 
 _TOLD: dict[State, OutcomeState] = {
     State.ACCEPTED: "accepted",
@@ -28,11 +26,7 @@ _TOLD: dict[State, OutcomeState] = {
 
 
 def read_requests(records: Sequence[Record], accounts: Collection[str]) -> tuple[list[Received], list[Outgoing]]:
-    """The requests among the records, and a dead letter for each of the others.
-
-    SlowDownError, before any dead letter is written, when most of a batch is bad: then we are, or a producer is
-    (RELIABILITY: poison).
-    """
+    """The requests among the records, and a dead letter for each of the others."""
     good: list[Received] = []
     dead: list[Outgoing] = []
     for record in records:
@@ -40,11 +34,6 @@ def read_requests(records: Sequence[Record], accounts: Collection[str]) -> tuple
             good.append(_read(record, accounts))
         except BadMessageError as error:
             dead.append(dead_letter(record, error, service=SERVICE))
-    if len(dead) > FEW_DEAD_LETTERS and len(dead) > len(good):
-        raise SlowDownError(
-            f"{len(dead)} of {len(records)} message requests cannot be read; nothing was dead-lettered. "
-            "Was the dispatcher or a producer just deployed? Roll it back, or mend the records"
-        )
     return good, dead
 
 

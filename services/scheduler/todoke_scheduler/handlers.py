@@ -21,7 +21,7 @@ from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.contracts.topics import LANES
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.errors import BadMessageError, SlowDownError
-from todoke_shared.kafka.dead_letters import dead_letter
+from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letter
 from todoke_shared.kafka.records import Outgoing, Record
 from todoke_shared.postgres.stream import Connection, admit, put_outbox, take_fresh
 from todoke_shared.telemetry import metrics
@@ -47,6 +47,7 @@ class Scheduler:
         self._catalogue = catalogue
         self._cluster = cluster
         self._wake = wake
+        self._dead_letter_limit = DeadLetterLimit()
 
     async def take_triggers(self, records: Sequence[Record]) -> None:
         """Start and end runs, and do at once what is due at once."""
@@ -56,6 +57,7 @@ class Scheduler:
         async with self._pool.acquire() as connection, connection.transaction():
             fresh = set(await take_fresh(connection, self._cluster, records))
             triggers, dead = self._sort_out([pair for pair in parsed if pair[0] in fresh])
+            self._dead_letter_limit.check(good=len(triggers), bad=len(dead))
             news = await _news(connection, triggers)
             if news:
                 await self._decide(connection, news, now)

@@ -25,6 +25,8 @@ NAME = "scheduler"
 MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 POLL_SECONDS = 0.1
 """How soon a timer is found that another process has set; our own next one is waited for exactly."""
+SHORTEST_REST_SECONDS = 0.005
+"""A due timer that another scheduler holds is looked for again no sooner."""
 
 
 def declare(broker: KafkaBroker, triggers: BatchHandler) -> Consumption:
@@ -54,9 +56,8 @@ def create_app(settings: SchedulerSettings) -> Starlette:
             async def fire() -> None:
                 if not await scheduler.fire_due():
                     due = await next_due(room.pool)
-                    await asyncio.sleep(
-                        POLL_SECONDS if due is None else min(POLL_SECONDS, room.clock.seconds_until(due))
-                    )
+                    wait = POLL_SECONDS if due is None else room.clock.seconds_until(due)
+                    await asyncio.sleep(min(max(wait, SHORTEST_REST_SECONDS), POLL_SECONDS))
 
             room.loops.start("campaigns", reload)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))

@@ -19,7 +19,7 @@ from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.errors import BadMessageError
-from todoke_shared.kafka.dead_letters import dead_letter
+from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letter
 from todoke_shared.kafka.records import Outgoing, Record
 from todoke_shared.postgres.stream import Connection, admit, put_outbox, take_fresh
 from todoke_shared.telemetry import metrics
@@ -42,6 +42,7 @@ class Segmenter:
         self._catalogue = catalogue
         self._cluster = cluster
         self._wake = wake
+        self._dead_letter_limit = DeadLetterLimit()
         self._rules = TriggerRules(())
         self._rules_of: tuple[PublishedCampaign, ...] = ()
 
@@ -57,6 +58,7 @@ class Segmenter:
         async with self._pool.acquire() as connection, connection.transaction():
             fresh = await take_fresh(connection, self._cluster, records)
             happenings, dead = _parse_all(fresh, parse)
+            self._dead_letter_limit.check(good=len(fresh) - len(dead), bad=len(dead))
             news = await _news(connection, happenings)
             triggers = await self._apply(connection, news)
             await put_outbox(connection, [*dead, *map(_outgoing, triggers)])

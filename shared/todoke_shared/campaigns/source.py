@@ -1,6 +1,6 @@
 """Campaign files -> campaigns, and every mistake at once: file:line, where, what, what to write instead."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.conditions import ConditionError
-from todoke_shared.contracts.envelope import field_path
+from todoke_shared.contracts.json_values import field_path
 
 _PLAIN = {
     "union_tag_invalid": "a step is one of `wait: 1h` or `send: message-name`",
     "extra_forbidden": "nobody reads this key; check its spelling",
+    "string_pattern_mismatch": "use lower-case letters, digits, - and _, and begin with a letter or digit",
     "missing": "this key is needed",
     "model_type": "write a campaign as a mapping that starts with `campaign: its-name`",
     "tuple_type": "write a list here",
@@ -47,8 +48,18 @@ class CampaignFileError(ValueError):
         self.mistakes = mistakes
 
 
-def load_campaign(file: Path) -> Campaign:
-    """Read one campaign. CampaignFileError lists every mistake in it."""
+Place = tuple[str | int, ...]
+Check = Callable[[Campaign], Iterable[tuple[Place, str]]]
+"""Further mistakes in a campaign that can be read: the path to each, and what is wrong there."""
+
+
+def no_further_check(_: Campaign) -> Iterable[tuple[Place, str]]:
+    """A campaign that can be read is right."""
+    return ()
+
+
+def load_campaign(file: Path, check: Check = no_further_check) -> Campaign:
+    """Read one campaign. CampaignFileError lists every mistake in it, those that `check` finds among them."""
     yaml = YAML(typ="safe", pure=True)  # YAML 1.2, in which the key `on` is a text and not "true"
     try:
         node: Node | None = yaml.compose(file)
@@ -62,18 +73,22 @@ def load_campaign(file: Path) -> Campaign:
     except OSError as error:
         raise CampaignFileError([Mistake(file, 1, "the file", f"cannot be read: {error.strerror}")]) from None
     try:
-        return Campaign.model_validate(value)
+        campaign = Campaign.model_validate(value)
     except ValidationError as error:
-        raise CampaignFileError([_mistake(file, node, complaint) for complaint in error.errors()]) from None
+        complaints = _without_echoes(error.errors())
+        raise CampaignFileError([_mistake(file, node, complaint) for complaint in complaints]) from None
+    if further := [Mistake(file, _line(node, path), field_path(path), what) for path, what in check(campaign)]:
+        raise CampaignFileError(further)
+    return campaign
 
 
-def load_campaigns(folder: Path) -> list[Campaign]:
+def load_campaigns(folder: Path, check: Check = no_further_check) -> list[Campaign]:
     """Read every `*.yaml` below a folder, by name. CampaignFileError lists every mistake in all of them."""
     campaigns: list[Campaign] = []
     mistakes: list[Mistake] = []
     for file in sorted(folder.rglob("*.yaml")):
         try:
-            campaign = load_campaign(file)
+            campaign = load_campaign(file, check)
         except CampaignFileError as error:
             mistakes += error.mistakes
             continue
@@ -89,6 +104,14 @@ def _not_yaml(file: Path, error: YAMLError) -> Mistake:
     mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
     what = error.problem if isinstance(error, MarkedYAMLError) else None
     return Mistake(file, mark.line + 1 if mark else 1, "the file", what or "this is not YAML")
+
+
+def _without_echoes(complaints: Sequence[Any]) -> list[Any]:
+    """pydantic leaves bad steps out and then finds that there are too few: that is no second mistake."""
+    steps = [complaint for complaint in complaints if complaint["loc"][0:1] == ("steps",)]
+    return [
+        one for one in complaints if not (one["loc"] == ("steps",) and one["type"] == "too_short" and len(steps) > 1)
+    ]
 
 
 def _mistake(file: Path, root: Node | None, complaint: Any) -> Mistake:

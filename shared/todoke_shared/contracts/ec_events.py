@@ -68,6 +68,12 @@ class ProductViewed(EventData):
     product: Product
 
 
+class AboutProduct(EventData):
+    """product.updated, product.restocked, product.price_dropped: `data.product`."""
+
+    product: Product
+
+
 class CartItemAdded(EventData):
     """cart.item_added: the item added."""
 
@@ -107,6 +113,7 @@ DATA_MODELS: dict[str, type[EventData]] = {
     "cart.updated": CartUpdated,
     "order.placed": OrderPlaced,
     "customer.identified": CustomerIdentified,
+    **dict.fromkeys(CATALOGUE_TYPES, AboutProduct),
 }
 
 

@@ -1,10 +1,8 @@
 """CloudEvents 1.0, the envelope of every shop event (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md)."""
 
-import math
 import re
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -18,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from todoke_shared.contracts.json_values import check_json, field_path
 from todoke_shared.errors import BadMessageError
 from todoke_shared.ids import event_key
 
@@ -37,8 +36,12 @@ Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
-_SUSPECT = re.compile(rb"\\u0000|NaN|Infinity|[eE]\+?\d{3}|\d{300}")
+_SUSPECT = re.compile(rb"\\u0000|NaN|Infinity|[eE]\+?\d{3}|\d{19}")
 """What a value that nobody could store looks like on the wire; most records are free of it and need no closer look."""
+
+
+MAX_EVENT_BYTES = 256 * 1024
+"""A cart of 500 items fits many times; and the trigger and the request that repeat an event fit Kafka's limit."""
 
 
 class Contract(BaseModel):
@@ -46,17 +49,22 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
+    largest: ClassVar[int] = 900_000
+    """Bytes of a record's value; Kafka takes a million, headers and all."""
+
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:
         """Parse a record's value. BadMessageError names the field and the reason."""
         if not value:
             raise BadMessageError("the record has no value")
+        if len(value) > cls.largest:
+            raise BadMessageError(f"is larger than {cls.largest // 1024} KiB; send a link to what is large")
         try:
             record = cls.model_validate_json(value)
         except ValidationError as error:
             raise bad_message(error) from None
         if _SUSPECT.search(value):
-            _check_storable(record.model_dump())
+            check_json(record.model_dump())
         return record
 
     def to_json(self) -> bytes:
@@ -70,37 +78,10 @@ def bad_message(error: ValidationError) -> BadMessageError:
     return BadMessageError(first["msg"].removeprefix("Value error, "), field=field_path(first["loc"]))
 
 
-def field_path(parts: Iterable[int | str]) -> str:
-    """`("data", "items", 0, "product")` as a person writes it: `data.items[0].product`."""
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path or "(the whole record)"
-
-
-def _check_storable(record: dict[str, object]) -> None:
-    """BadMessageError names a U+0000, which PostgreSQL's text cannot hold, or a NaN or Infinity, which JSON has not."""
-    waiting: list[tuple[object, tuple[int | str, ...]]] = [(record, ())]
-    while waiting:
-        value, path = waiting.pop()
-        for part, child in _children(value):
-            if isinstance(part, str) and "\x00" in part:
-                raise BadMessageError("has a field whose name contains the character U+0000", field=field_path(path))
-            if isinstance(child, str) and "\x00" in child:
-                raise BadMessageError("must not contain the character U+0000", field=field_path((*path, part)))
-            if isinstance(child, float) and not math.isfinite(child):
-                raise BadMessageError("must be a finite number", field=field_path((*path, part)))
-            waiting.append((child, (*path, part)))
-
-
-def _children(value: object) -> Iterable[tuple[int | str, object]]:
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, list | tuple) else ()
-
-
 class CloudEvent(Contract):
     """A shop event. `subject` names the person as the producer knows them; `shop` is our extension attribute."""
+
+    largest: ClassVar[int] = MAX_EVENT_BYTES
 
     specversion: Literal["1.0"]
     id: NonEmpty

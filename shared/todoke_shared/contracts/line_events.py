@@ -1,15 +1,17 @@
 """`line.events.v1`: one LINE webhook event a record, untouched, with the account and when it was received."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from todoke_shared.contracts.envelope import Contract, Instant, Name
+from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, Contract, Instant, Name
 from todoke_shared.contracts.subjects import LineUser
 from todoke_shared.ids import event_key
 
 
 class LineEvent(Contract):
     """A LINE webhook event as it came. Unknown types and fields are carried (LINE-API.md: webhooks)."""
+
+    largest: ClassVar[int] = MAX_EVENT_BYTES
 
     shop: Name = "main"
     account: Name

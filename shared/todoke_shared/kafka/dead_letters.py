@@ -1,21 +1,47 @@
 """Dead letters: the untouched record, and in its headers why nobody could handle it."""
 
-from todoke_shared.errors import BadMessageError
+from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.kafka.records import Outgoing, Record
 
 SUFFIX = ".dlq"
+LARGEST_VALUE = 900_000
+"""A record that came just under Kafka's limit has no room for our headers: its letter tells where it lies instead."""
+FEW = 20
+"""So many bad records may be anybody's bad day."""
 
 
 def dead_letter(record: Record, error: BadMessageError, *, service: str) -> Outgoing:
     """The record as it came, for its dead-letter topic. The reason names a field and never repeats the value."""
+    size = len(record.value or b"")
     return Outgoing(
         topic=record.topic + SUFFIX,
         key=record.key,
-        value=record.value,
+        value=record.value if size <= LARGEST_VALUE else None,
         headers={
             "todoke-service": service,
             "todoke-reason": error.reason[:1000],
-            "todoke-field": error.field or "",
+            "todoke-field": (error.field or "")[:1000],
             "todoke-origin": f"{record.topic}/{record.partition}/{record.offset}",
+            **({"todoke-left-out": f"{size} bytes"} if size > LARGEST_VALUE else {}),
         },
     )
+
+
+class DeadLetterLimit:
+    """Stops a bad deploy from draining a topic into its dead letters (RELIABILITY: poison).
+
+    A process that has never yet read a good record, and finds most of a batch bad, is itself the likelier fault:
+    it stops, and nothing is dead-lettered. One that has read good records knows that the fault is a producer's.
+    """
+
+    def __init__(self) -> None:
+        self._has_read_well = False
+
+    def check(self, *, good: int, bad: int) -> None:
+        """SlowDownError, before any dead letter is written, when it is rather us."""
+        self._has_read_well = self._has_read_well or good > bad
+        if not self._has_read_well and bad > FEW:
+            raise SlowDownError(
+                f"{bad} of {good + bad} records cannot be read, and none before them could; nothing was dead-lettered. "
+                "Was this service just deployed? Roll it back; or let a producer write what can be read"
+            )

@@ -12,7 +12,6 @@ from todoke_shared.kafka.records import Outgoing
 MAX_RECORD_BYTES = 1_000_000
 """Just under Kafka's own default for a batch (message.max.bytes, 1,048,588)."""
 
-
 FLUSH_SECONDS = 5.0
 """aiokafka never gives up an idempotent batch, so that with Kafka away a flush would hold up a stop for ever. What is
 not acknowledged by then, nobody has been told is durable."""
@@ -35,8 +34,13 @@ class KafkaPublisher:
 
     async def start(self) -> None:
         """Connect. Raises aiokafka's KafkaConnectionError when no broker answers."""
-        self._producer = AIOKafkaProducer(**self._options)
-        await self._producer.start()
+        producer = AIOKafkaProducer(**self._options)
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        self._producer = producer
 
     async def stop(self) -> None:
         """Flush, for at most FLUSH_SECONDS, and close."""

@@ -2,7 +2,7 @@
 
 import logging
 
-_QUIET = ("aiokafka", "linebot", "aiohttp.access", "asyncio", "uvicorn.access", "faststream")
+_QUIET = ("linebot", "aiohttp.access", "asyncio", "uvicorn.access", "faststream")
 
 
 def set_up_logs(service: str, level: str = "INFO") -> None:
@@ -15,3 +15,5 @@ def set_up_logs(service: str, level: str = "INFO") -> None:
     )
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    # With no broker there it logs dozens of errors a second; what they mean for us, our own loops tell.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -6,7 +6,6 @@ from tests.support.deliveries import NOON, delivery, message_named, record, requ
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.handlers import outcome, read_requests
 from todoke_shared.contracts.outcomes import Outcome
-from todoke_shared.errors import SlowDownError
 
 GOOD = request().to_json()
 BAD: dict[str, tuple[bytes, str, str]] = {
@@ -33,17 +32,6 @@ def test_a_bad_request_is_a_dead_letter_and_the_rest_flows_on(case: str) -> None
     assert field in letter.headers["todoke-field"]
     assert reason in letter.headers["todoke-reason"]
     assert user_named("one") not in str(dict(letter.headers))
-
-
-def test_most_of_a_batch_being_bad_stops_instead_of_draining_the_topic() -> None:
-    """Before any dead letter is written: a bad deploy must not empty a topic (RELIABILITY: poison)."""
-    with pytest.raises(SlowDownError, match="Roll it back"):
-        read_requests([record(b"{", offset) for offset in range(21)], {"main"})
-    good, dead = read_requests([record(b"{", offset) for offset in range(20)], {"main"})
-    assert (good, len(dead)) == ([], 20)
-    mixed = [record(request(f"m{offset}") if offset % 2 else b"{", offset) for offset in range(100)]
-    good, dead = read_requests(mixed, {"main"})
-    assert (len(good), len(dead)) == (50, 50)
 
 
 def test_an_outcome_tells_whose_message_it_was_and_why() -> None:

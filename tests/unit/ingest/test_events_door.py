@@ -125,7 +125,7 @@ async def test_catalogue_events_keep_their_products_order(door: IngestDoor, topi
         (event(time="2026-01-31T00:15:01Z"), "time", "check the clock of the producer"),
         (event(time="1999-12-31T23:59:59Z"), "time", "years 2000"),
         (event(time="0001-01-01T00:00:00+10:00"), "time", "years 2000"),
-        (event(type="product.restocked", subject=None), "data.product.product_id", "product's id"),
+        (event(type="product.restocked", subject=None), "data.product", "required"),
         (event(note="a\x00b"), "note", "U+0000"),
         (event(data={"notes": ["x", "a\x00"]}, type="custom.note"), "data.notes[1]", "U+0000"),
         (event(data={"no": {"a\x00": 1}}, type="custom.note"), "data.no", "U+0000"),

@@ -170,9 +170,12 @@ def test_first_and_last_order_are_by_their_own_time() -> None:
     assert (state.first_order_at, state.last_order_at, state.last_seen_at) == (at(2), at(5), at(5))
 
 
+TEA = {"product": {"product_id": "tea"}}
+
+
 def test_a_product_event_happens_to_nobody() -> None:
     """It has no subject, so it changes no person; with one that names nobody it is refused."""
-    event = EcEvent(specversion="1.0", id="1", source="s", type="product.restocked", time=START)
+    event = EcEvent(specversion="1.0", id="1", source="s", type="product.restocked", time=START, data=TEA)
     assert from_ec_event(event) is None
     with pytest.raises(BadMessageError, match="subject"):
         from_ec_event(event.model_copy(update={"subject": "tea"}))

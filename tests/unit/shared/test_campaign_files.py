@@ -98,7 +98,7 @@ messages:
   six: [{}, {}, {}, {}, {}, {}]
 """,
     ) == [
-        "campaign.yaml:1: campaign: String should match pattern '^[a-z0-9][a-z0-9_-]{0,62}$'",
+        "campaign.yaml:1: campaign: use lower-case letters, digits, - and _, and begin with a letter or digit",
         "campaign.yaml:5: enter.on: unknown event `order.deliverd`; "
         "see docs/events.md for the vocabulary, or use custom.*",
         "campaign.yaml:6: enter.when.all[1].event.amount.atleast: unknown operator `atleast`; "

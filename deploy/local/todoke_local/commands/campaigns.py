@@ -23,7 +23,7 @@ Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder
 def check(folder: Folder = None) -> None:
     """Report every mistake in campaign files, with file, line and what to write instead."""
     campaigns = check_campaigns(folder or LocalSettings().campaigns)
-    Console().print(f"{len(campaigns)} campaigns, no mistakes.")
+    Console().print(f"{len(campaigns)} {'campaign' if len(campaigns) == 1 else 'campaigns'}, no mistakes.")
 
 
 @app.command("publish")

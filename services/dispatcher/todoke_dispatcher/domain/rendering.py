@@ -16,7 +16,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from todoke_dispatcher.domain.quota import TOKYO
-from todoke_shared.contracts.envelope import field_path
+from todoke_shared.contracts.json_values import field_path
 from todoke_shared.jsons import dumps
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -84,6 +84,22 @@ def _compiled(text: str) -> Template:
 def render(template: Sequence[LineMessage], variables: Mapping[str, object]) -> list[object]:
     """The message objects with every string value filled in. RenderError when one cannot be."""
     return [_fill(message, variables, (f"messages[{index}]",)) for index, message in enumerate(template)]
+
+
+def template_mistakes(message: object) -> Iterator[str]:
+    """What cannot be read in a message's templates, whoever it may be rendered for."""
+    match message:
+        case str():
+            try:
+                _compiled(message)
+            except TemplateSyntaxError as error:
+                yield f"template, line {error.lineno}: {error.message}"
+        case Mapping():
+            for part in message.values():
+                yield from template_mistakes(part)
+        case list() | tuple():
+            for part in message:
+                yield from template_mistakes(part)
 
 
 def push_body(to: str, messages: Sequence[object]) -> bytes:

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from todoke_ingest.domain.json_values import MAX_EVENT_BYTES, check_json, read_json
+from todoke_ingest.domain.json_values import read_json
 from todoke_ingest.domain.refusals import RequestRefusedError
-from todoke_shared.contracts.ec_events import CATALOGUE_TYPES, EventData, check_event
-from todoke_shared.contracts.envelope import CloudEvent, bad_message
+from todoke_shared.contracts.ec_events import AboutProduct, EventData, check_event
+from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, CloudEvent, bad_message
+from todoke_shared.contracts.json_values import check_json
 from todoke_shared.errors import BadMessageError
 
 SINGLE = "application/cloudevents+json"
@@ -117,10 +118,5 @@ def _check_not_ahead(time: datetime, now: datetime) -> None:
 
 
 def _key(event: CloudEvent, data: EventData) -> bytes:
-    if event.type not in CATALOGUE_TYPES:
-        return (event.subject or "").encode()
-    product = (data.model_extra or {}).get("product")
-    product_id = product.get("product_id") if isinstance(product, dict) else None
-    if not isinstance(product_id, str) or not 1 <= len(product_id) <= 255:
-        raise BadMessageError("must be the product's id, 1 to 255 characters", field="data.product.product_id")
-    return product_id.encode()
+    subject = data.product.product_id if isinstance(data, AboutProduct) else event.subject
+    return (subject or "").encode()

@@ -10,9 +10,11 @@ from typing import TypeGuard
 
 from pydantic_core import to_json
 
-from todoke_ingest.domain.json_values import MAX_EVENT_BYTES, check_json, read_json
+from todoke_ingest.domain.json_values import read_json
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_shared.accounts import Account
+from todoke_shared.contracts.envelope import MAX_EVENT_BYTES
+from todoke_shared.contracts.json_values import check_json
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.subjects import check_subject
 from todoke_shared.errors import BadMessageError

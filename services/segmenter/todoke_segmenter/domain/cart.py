@@ -1,7 +1,7 @@
 """A person's cart as a join: the same changes in any order, any number of times, give the same cart.
 
 Each product's line is a last-writer-wins register by event time; a snapshot hides the lines older than it; an order
-closes the lines up to its own second. What is hidden for ever is dropped, so a cart stays as small as it looks.
+closes the lines up to its own instant. What is hidden for ever is dropped, so a cart stays as small as it looks.
 """
 
 from collections.abc import Iterable

@@ -62,12 +62,16 @@ def fold_all(happenings: list[Happening]) -> PersonState:
     return reduce(fold, happenings, PersonState())
 
 
+MOST_PUBLISHED = 100
+"""Items of a cart that others see: far more than a message can name, and few enough for the records that carry them."""
+
+
 def published_facts(state: PersonState) -> dict[str, Any]:
     """What other rooms may read of a person (the view `segmenter.published_people`)."""
     return {
         "cart": [
             {"product_id": product, "name": line.name or product, "quantity": line.quantity, "price": line.price}
-            for product, line in state.cart.items()
+            for product, line in state.cart.items()[:MOST_PUBLISHED]
         ],
         "last_order_at": state.last_order_at,
     }

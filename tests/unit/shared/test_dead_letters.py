@@ -1,0 +1,48 @@
+"""Dead letters: the record untouched, the reason beside it, and a limit for our own mistakes."""
+
+import pytest
+
+from todoke_shared.errors import BadMessageError, SlowDownError
+from todoke_shared.kafka.dead_letters import FEW, LARGEST_VALUE, DeadLetterLimit, dead_letter
+from todoke_shared.kafka.publish import MAX_RECORD_BYTES
+from todoke_shared.kafka.records import Record
+
+
+def test_a_dead_letter_is_the_record_untouched_with_its_reason() -> None:
+    """Whoever repairs it finds the bytes, where they came from, and what was wrong."""
+    letter = dead_letter(
+        Record("t.v1", 3, 41, b"key", b"\xff"), BadMessageError("is not JSON", field="data"), service="segmenter"
+    )
+    assert (letter.topic, letter.key, letter.value) == ("t.v1.dlq", b"key", b"\xff")
+    assert letter.headers == {
+        "todoke-service": "segmenter",
+        "todoke-reason": "is not JSON",
+        "todoke-field": "data",
+        "todoke-origin": "t.v1/3/41",
+    }
+
+
+def test_a_letter_always_fits_into_its_topic() -> None:
+    """A record just under Kafka's limit has no room for headers; a letter that cannot be written would block all."""
+    record = Record("t.v1", 0, 7, b"k", b"x" * 1_048_000)
+    letter = dead_letter(record, BadMessageError("r" * 10_000, field="f" * 10_000), service="segmenter")
+    assert letter.value is None
+    assert letter.headers["todoke-left-out"] == "1048000 bytes"
+    assert sum(map(len, letter.headers.values())) + LARGEST_VALUE < MAX_RECORD_BYTES
+
+
+def test_a_process_that_never_read_well_stops_instead_of_draining_the_topic() -> None:
+    """A bad deploy finds everything bad from its first batch on."""
+    limit = DeadLetterLimit()
+    limit.check(good=0, bad=FEW)
+    with pytest.raises(SlowDownError, match="Roll it back"):
+        limit.check(good=0, bad=FEW + 1)
+    with pytest.raises(SlowDownError):
+        limit.check(good=30, bad=70)
+
+
+def test_a_bad_producer_does_not_stop_the_others() -> None:
+    """Once a process has read well, what is bad is the producer's: it is dead-lettered, however much of it comes."""
+    limit = DeadLetterLimit()
+    limit.check(good=2, bad=1)
+    limit.check(good=0, bad=500)
