@@ -25,7 +25,8 @@ class Running:
         body = {"account": "main", "users": list(names), "webhook": True}
         async with self.session.post(f"{self.fleet.url('simulator')}/sim/users", json=body) as response:
             assert response.status == 202, await response.text()
-            return (await response.json())["userIds"]
+            ids: dict[str, str] = (await response.json())["userIds"]
+            return ids
 
     async def post(self, *events: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Post events once; the status and the answer."""
