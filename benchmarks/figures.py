@@ -18,7 +18,7 @@ def cpu_of(*process_ids: int) -> CpuClock:
     processes = [psutil.Process(process_id) for process_id in process_ids]
 
     def clock() -> float:
-        return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+        return sum(float(times.user + times.system) for times in (process.cpu_times() for process in processes))
 
     return clock
 

@@ -10,6 +10,7 @@ from todoke_scheduler.handlers import CLAIM, Scheduler
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.contracts.topics import REQUESTS_MARKETING
 from todoke_shared.postgres.fleet_clock import open_clock
+from todoke_shared.postgres.stream import OUTBOX_SHARDS
 
 TIMERS = 20_000
 
@@ -47,9 +48,9 @@ DELETE FROM timers WHERE ctid = any(ARRAY(
 """
 _PUT = """
 INSERT INTO outbox (shard, topic, key, value, headers)
-SELECT s, $2, k, $4, '{}' FROM unnest($1::int[], $3::bytea[]) AS r (s, k)
+SELECT s, $2, k, v, '{}' FROM unnest($1::int[], $3::bytea[], $4::bytea[]) AS r (s, k, v)
 """
-_A_REQUEST = b"x" * 650
+_A_REQUEST = b"x" * 550
 """As long as the request of a cart reminder with one item."""
 
 
@@ -58,7 +59,8 @@ async def bare_claim(pool: Pool) -> int:
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(_CLAIM, CLAIM)
         keys = [row["enrolment_id"].bytes for row in rows]
-        await connection.execute(_PUT, [key[0] % 8 for key in keys], REQUESTS_MARKETING.name, keys, _A_REQUEST)
+        shards, values = [key[0] % OUTBOX_SHARDS for key in keys], [_A_REQUEST] * len(keys)
+        await connection.execute(_PUT, shards, REQUESTS_MARKETING.name, keys, values)
     return len(rows)
 
 

@@ -31,7 +31,14 @@ def first_visits(people: int) -> list[bytes]:
 
 
 def _event(  # noqa: PLR0913 - a record's parts
-    rng: random.Random, index: int, type_: str, people: int, at: datetime, *, subject: int | None = None, name: str = "e"
+    rng: random.Random,
+    index: int,
+    type_: str,
+    people: int,
+    at: datetime,
+    *,
+    subject: int | None = None,
+    name: str = "e",
 ) -> dict[str, Any]:
     product = rng.randrange(500)
     item = {
@@ -40,12 +47,12 @@ def _event(  # noqa: PLR0913 - a record's parts
         "price": 500 + product,
         "url": f"https://shop.example/products/tea-{product:04}",
     }
-    data: dict[str, Any] = {
+    by_type: dict[str, dict[str, Any]] = {
         "product.viewed": {"product": item, "about": _ABOUT},
         "cart.item_added": {"item": item | {"quantity": 1}, "about": _ABOUT},
         "cart.updated": {"items": [item | {"quantity": 2}]},
         "order.placed": {"order_id": f"order-{index:08}", "items": [item], "amount": 500 + product},
-    }[type_]
+    }
     return {
         "specversion": "1.0",
         "id": f"benchmark-{name}-{index:08}",
@@ -53,5 +60,5 @@ def _event(  # noqa: PLR0913 - a record's parts
         "type": type_,
         "time": at.isoformat(),
         "subject": f"customer:{rng.randrange(people) if subject is None else subject:06}",
-        "data": data,
+        "data": by_type[type_],
     }

@@ -20,7 +20,6 @@ READY_SECONDS = 60.0
 """A service imports in a second or two and joins its group in three more; a busy machine takes far longer."""
 
 SERVICES = ("ingest", "segmenter", "scheduler", "dispatcher")
-DEFAULT_PORTS = {"ingest": 8080, "segmenter": 8081, "scheduler": 8082, "dispatcher": 8083, "simulator": 8090}
 _PORT_SETTING = {name: f"TODOKE_{name.upper()}_PORT" for name in SERVICES} | {"simulator": "TODOKE_SIMULATOR_PORT"}
 
 

@@ -21,11 +21,14 @@ from todoke_shared.clock import SampledClock
 from todoke_shared.jsons import dumps
 from todoke_shared.postgres.fleet_clock import (
     RESAMPLE_SECONDS,
+    SIMULATED_LIFE,
     clear_simulated_clock,
+    keep_simulated_clock,
     open_clock,
     sample_clock,
     set_simulated_clock,
 )
+from todoke_shared.telemetry.loops import Loops
 
 BATCH = 500
 """Events a request; ingest takes 1,000."""
@@ -86,6 +89,8 @@ class Replay:
         begins = self._events[0].at
         lead = timedelta(seconds=speed * 2 * RESAMPLE_SECONDS)  # the services follow a new clock within a second
         await set_simulated_clock(self._pool, begins - lead - timedelta(days=1), 1.0)
+        keeping = Loops()
+        keeping.start("simulated clock", self._keep_clock)
         try:
             await asyncio.sleep(1.5 * RESAMPLE_SECONDS)
             await self._befriend(begins - lead - timedelta(days=1))
@@ -94,7 +99,12 @@ class Replay:
             self.clock = await open_clock(self._pool)
             return await self._feed(self.clock, watch)
         finally:
+            await keeping.stop()
             await clear_simulated_clock(self._pool)
+
+    async def _keep_clock(self) -> None:
+        await keep_simulated_clock(self._pool)
+        await asyncio.sleep(SIMULATED_LIFE.total_seconds() / 6)
 
     async def _feed(self, clock: SampledClock, watch: Watch) -> bool:
         sent = 0

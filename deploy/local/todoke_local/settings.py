@@ -14,10 +14,28 @@ class LocalSettings(BaseSettings):
     kafka_bootstrap_servers: str | None = None
     postgres_dsn: str | None = None
     line_api_url: str | None = None
-    ingest_url: str = "http://127.0.0.1:8080"
+    ingest_url: str | None = Field(
+        default=None, description="Ingest, when it is not on this machine's TODOKE_INGEST_PORT"
+    )
+    ingest_port: int = 8080
+    segmenter_port: int = 8081
+    scheduler_port: int = 8082
+    dispatcher_port: int = 8083
+    simulator_port: int = 8090
     kafka_replication: int = Field(default=1, ge=1, le=5, description="Copies of each topic that `migrate` makes")
     campaigns: Path = Field(default=Path("campaigns"), description="The folder of campaign files")
     home: Path = Field(default=Path(".todoke"), description="Where embedded PostgreSQL and logs are kept")
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where each process of this machine listens."""
+        return {
+            "ingest": self.ingest_port,
+            "segmenter": self.segmenter_port,
+            "scheduler": self.scheduler_port,
+            "dispatcher": self.dispatcher_port,
+            "simulator": self.simulator_port,
+        }
 
     def need(self, name: str) -> str:
         """A setting that this command cannot do without. ValueError tells what to set."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, worth_sending
@@ -35,11 +36,15 @@ class Attempt:
 
 @dataclass(slots=True)
 class Sorted:
-    """Due deliveries, told apart: those to send with their bodies, those that end here, and versions to fetch first."""
+    """Due deliveries, told apart: those to send with their bodies, those that end here, and versions to fetch first.
+
+    `unreadable`: those whose version this release cannot read.
+    """
 
     sendable: list[tuple[Delivery, bytes]] = field(default_factory=list)
     ended: list[Delivery] = field(default_factory=list)
     unread: set[Version] = field(default_factory=set)
+    unreadable: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class MissingTemplateError(LookupError):
     def __init__(self, version: Version) -> None:
         super().__init__(version)
         self.version = version
+
+
+class UnreadableTemplateError(LookupError):
+    """The campaign's version is published, and this release cannot read it."""
 
 
 class Templates:
@@ -84,6 +93,8 @@ class Templates:
         published = self._catalogue.known(wanted.campaign, wanted.version)
         if published is None:
             version = (wanted.campaign, wanted.version)
+            if self._catalogue.is_unreadable(*version):
+                raise UnreadableTemplateError(version)
             if version not in self._looked_up:
                 raise MissingTemplateError(version)
             raise RenderError(f"render: version {wanted.version} of campaign {wanted.campaign} was never published")
@@ -110,6 +121,8 @@ def sort_due(
             result.ended.append(cannot_render(delivery, str(error)))
         except MissingTemplateError as error:
             result.unread.add(error.version)
+        except UnreadableTemplateError:
+            result.unreadable.append(delivery.message_id)
     return result
 
 

@@ -8,7 +8,9 @@ import random
 from asyncio import Event, gather
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from time import monotonic
+from uuid import UUID
 
 import asyncpg
 
@@ -19,7 +21,7 @@ from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
 from todoke_dispatcher.domain.verdict import NotSent, Unclear, Verdict, judge
-from todoke_dispatcher.handlers import read_requests
+from todoke_dispatcher.handlers import SERVICE, read_requests
 from todoke_dispatcher.ports import LinePort
 from todoke_dispatcher.recording import record, settle
 from todoke_dispatcher.settings import DispatcherSettings
@@ -27,9 +29,9 @@ from todoke_shared.accounts import Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.contracts.requests import Lane
-from todoke_shared.kafka.dead_letters import DeadLetterLimit
+from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import BatchHandler, Record
-from todoke_shared.postgres.stream import put_outbox, take_fresh
+from todoke_shared.postgres.stream import Connection, move_positions, put_outbox
 from todoke_shared.telemetry import metrics
 
 logger = logging.getLogger("todoke.dispatcher")
@@ -37,6 +39,10 @@ logger = logging.getLogger("todoke.dispatcher")
 LARGEST_CLAIM = 500
 """As many as have slots within the horizon at LINE's rate; more would only be read and left."""
 LARGEST_RELEASE = 1000
+ACCOUNT_REST_SECONDS = 5.0
+"""How long an account is left alone after its claim has failed."""
+UNREADABLE_REST = timedelta(minutes=1)
+"""A rolling deploy takes minutes."""
 LANES: tuple[Lane, ...] = ("transactional", "marketing")
 
 
@@ -84,6 +90,7 @@ class Dispatcher:
         self._claimer = Claimer(settings, self._limits)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
+        self._resting: dict[str, float] = {}
         self._turn = 0
 
     def take_requests(self, lane: Lane) -> BatchHandler:
@@ -91,14 +98,12 @@ class Dispatcher:
 
         async def take(records: Sequence[Record]) -> None:
             async with self._pool.acquire() as connection, connection.transaction():
-                fresh = await take_fresh(connection, self._cluster, records)
-                received, dead = read_requests(fresh, self._limits.keys())
-                self._dead_letter_limit.check(good=len(received), bad=len(dead))
+                positions = await move_positions(connection, self._cluster, records)
+                received, bad = read_requests(records, self._limits.keys())
+                self._dead_letter_limit.check(good=len(received), bad=len(bad))
                 await deliveries.add(connection, lane, received, self._clock.wall())
-                await put_outbox(connection, dead)
-            for letter in dead:
-                metrics.DEAD_LETTERS.labels(letter.topic).inc()
-            if dead:
+                await put_outbox(connection, dead_letters(bad, service=SERVICE, unless=positions.has_passed))
+            if bad:
                 self._wake_relay()
             self.wake.set()
 
@@ -130,20 +135,31 @@ class Dispatcher:
         return released
 
     async def claim(self, room: int) -> Claimed:
-        """Up to `room` attempts, shared fairly among the accounts that have something due. Rolls back on any error."""
+        """Up to `room` attempts, shared fairly among the accounts with something due. An account's error is its own."""
         async with self._pool.acquire() as connection:
             if not self._channels_known:
                 await channels.add(connection, self._limits)
                 self._channels_known = True
-            due = await channels.due(connection, self._limits, self._clock.wall())
+            awake = [account for account in self._limits if self._resting.get(account, 0.0) <= monotonic()]
+            due = await channels.due(connection, awake, self._clock.wall())
         claimed = Claimed()
         self._turn += 1
         for index in range(len(due)):
             channel = due[(index + self._turn) % len(due)]
             share = (room - len(claimed.attempts)) // (len(due) - index)
             if share > 0:
-                await self._claim_of(channel, min(share, LARGEST_CLAIM), claimed)
+                try:
+                    await self._claim_of(channel, min(share, LARGEST_CLAIM), claimed)
+                except Exception as error:  # noqa: BLE001 - one account's trouble must not strand what others claimed
+                    metrics.LOOP_ERRORS.labels("claim", type(error).__name__).inc()
+                    logger.warning("nothing claimed for account %s (%s)", channel.account, type(error).__name__)
+                    self._resting[channel.account] = monotonic() + ACCOUNT_REST_SECONDS
         return claimed
+
+    async def _put_off(self, connection: Connection, messages: Sequence[UUID], wall: datetime) -> None:
+        if messages:
+            logger.error("%d messages cannot be read by this release; they wait for one that can", len(messages))
+        await deliveries.put_off(connection, messages, wall + UNREADABLE_REST)
 
     async def _claim_of(self, channel: Channel, limit: int, claimed: Claimed) -> None:
         unread = await self._try_claim(channel, limit, frozenset(), claimed)
@@ -157,11 +173,12 @@ class Dispatcher:
         """One claim transaction. Gives the versions without which nothing was claimed."""
         async with self._pool.acquire() as connection, connection.transaction():
             at = ClaimTime(self._clock.now(), self._clock.wall())
-            due = await deliveries.lock_due(connection, channel.account, at.wall, limit)
+            due, unreadable = await deliveries.lock_due(connection, channel.account, at.wall, limit)
             blocked = await deliveries.blocked(connection, due)
             found = sort_due(due, Templates(self._catalogue, looked_up), at, blocked)
             if found.unread:
                 return frozenset(found.unread)
+            await self._put_off(connection, [*unreadable, *found.unreadable], at.wall)
             attempts, standing = await self._claimer.begin(connection, channel, found.sendable, self._clock.wall())
             before = {delivery.message_id: delivery for delivery in due}
             changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]

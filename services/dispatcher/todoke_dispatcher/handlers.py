@@ -11,7 +11,7 @@ from todoke_shared.contracts.subjects import LineUser
 from todoke_shared.contracts.topics import OUTCOMES
 from todoke_shared.errors import BadMessageError
 from todoke_shared.ids import outcome_id
-from todoke_shared.kafka.dead_letters import dead_letter
+from todoke_shared.kafka.dead_letters import BadRecord
 from todoke_shared.kafka.records import Outgoing, Record
 
 SERVICE = "dispatcher"
@@ -25,16 +25,16 @@ _TOLD: dict[State, OutcomeState] = {
 }
 
 
-def read_requests(records: Sequence[Record], accounts: Collection[str]) -> tuple[list[Received], list[Outgoing]]:
-    """The requests among the records, and a dead letter for each of the others."""
+def read_requests(records: Sequence[Record], accounts: Collection[str]) -> tuple[list[Received], list[BadRecord]]:
+    """The requests among the records, and the others, each with what is wrong with it."""
     good: list[Received] = []
-    dead: list[Outgoing] = []
+    bad: list[BadRecord] = []
     for record in records:
         try:
             good.append(_read(record, accounts))
         except BadMessageError as error:
-            dead.append(dead_letter(record, error, service=SERVICE))
-    return good, dead
+            bad.append((record, error))
+    return good, bad
 
 
 def _read(record: Record, accounts: Collection[str]) -> Received:

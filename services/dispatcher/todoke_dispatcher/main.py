@@ -50,7 +50,7 @@ def create_app(settings: DispatcherSettings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
-            open_room(settings, NAME, readiness, consumes=list(LANES.values())) as room,
+            open_room(settings, NAME, readiness) as room,
             open_line(
                 settings.line_api_url,
                 tokens,

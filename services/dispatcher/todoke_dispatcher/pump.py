@@ -81,7 +81,7 @@ class Pump:
     async def drain(self) -> None:
         """Send and record what was claimed. Gives up after the HTTP timeout and a little: leases take care then."""
         try:
-            async with asyncio.timeout(HTTP_TIMEOUT_SECONDS + 5):
+            async with asyncio.timeout(HTTP_TIMEOUT_SECONDS + 2):
                 if self._claiming is not None:
                     await asyncio.wait([self._claiming])
                 if self._sending:

@@ -4,7 +4,7 @@ May block: on PostgreSQL. May lose: nothing. May repeat: nothing; a run's messag
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -21,13 +21,17 @@ from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.contracts.topics import LANES
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.errors import BadMessageError, SlowDownError
-from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letter
+from todoke_shared.kafka.dead_letters import BadRecord, DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import Outgoing, Record
-from todoke_shared.postgres.stream import Connection, admit, put_outbox, take_fresh
+from todoke_shared.postgres.stream import Connection, admit, move_positions, put_outbox
 from todoke_shared.telemetry import metrics
 
 CLAIM = 500
 """Timers a transaction: enough to share its cost, few enough to keep it short."""
+
+
+UNREADABLE_REST = timedelta(minutes=1)
+"""A rolling deploy takes minutes."""
 
 
 class Scheduler:
@@ -55,13 +59,13 @@ class Scheduler:
         parsed = [(record, _parse(record)) for record in records]
         await self._know_campaigns(trigger for _, trigger in parsed if isinstance(trigger, Trigger))
         async with self._pool.acquire() as connection, connection.transaction():
-            fresh = set(await take_fresh(connection, self._cluster, records))
-            triggers, dead = self._sort_out([pair for pair in parsed if pair[0] in fresh])
-            self._dead_letter_limit.check(good=len(triggers), bad=len(dead))
+            positions = await move_positions(connection, self._cluster, records)
+            triggers, bad = self._sort_out(parsed)
+            self._dead_letter_limit.check(good=len(triggers), bad=len(bad))
             news = await _news(connection, triggers)
             if news:
                 await self._decide(connection, news, now)
-            await put_outbox(connection, dead)
+            await put_outbox(connection, dead_letters(bad, service="scheduler", unless=positions.has_passed))
         self._wake()
 
     async def fire_due(self) -> int:
@@ -82,7 +86,6 @@ class Scheduler:
         runs = await scheduling.lock_enrolments(connection, [timer.enrolment for timer in timers])
         # A timer is stale when its run has moved on since; two timers of one run are one call.
         due = list({timer.enrolment: runs[timer.enrolment] for timer in timers if _is_current(timer, runs)}.values())
-        await self._catalogue.fetch({(run.campaign, run.version) for run in due})
         await self._advance(connection, due, now)
 
     async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> None:
@@ -97,12 +100,20 @@ class Scheduler:
         await self._advance(connection, [journeys.runs[run] for run in sorted(journeys.changed)], now)
 
     async def _advance(self, connection: Connection, runs: list[Enrolment], now: datetime) -> None:
-        moved = [advance(run, self._campaign(run).campaign, now) for run in runs]
+        await self._catalogue.fetch({(run.campaign, run.version) for run in runs}, connection)
+        readable = [run for run in runs if self._catalogue.known(run.campaign, run.version) is not None]
+        moved = [advance(run, self._campaign(run).campaign, now) for run in readable]
         await scheduling.save_enrolments(connection, [run for run, _ in moved])
         await scheduling.save_timers(connection, [run for run, _ in moved])
+        await self._put_off(connection, [run for run in runs if run not in readable], now)
         owed = [(run, message) for run, messages in moved for message in messages]
         people = await scheduling.people_now(connection, [run.person for run, _ in owed])
         await self._owe(connection, owed, people, now)
+
+    async def _put_off(self, connection: Connection, runs: list[Enrolment], now: datetime) -> None:
+        """Runs on a version that this release cannot read wait for one that can, and hold up nobody."""
+        await scheduling.save_enrolments(connection, runs)
+        await scheduling.save_timers(connection, runs, not_before=now + UNREADABLE_REST)
 
     async def _owe(
         self,
@@ -136,19 +147,20 @@ class Scheduler:
         if any(self._catalogue.latest(trigger.campaign) is None for trigger in triggers):
             await self._catalogue.refresh()
 
-    def _sort_out(self, parsed: list[tuple[Record, Trigger | BadMessageError]]) -> tuple[list[Trigger], list[Outgoing]]:
+    def _sort_out(
+        self, parsed: list[tuple[Record, Trigger | BadMessageError]]
+    ) -> tuple[list[Trigger], list[BadRecord]]:
         triggers: list[Trigger] = []
-        dead: list[Outgoing] = []
-        for record, trigger in parsed:
-            answer = trigger
+        bad: list[BadRecord] = []
+        for record, read in parsed:
+            answer = read
             if isinstance(answer, Trigger) and self._catalogue.latest(answer.campaign) is None:
                 answer = BadMessageError("no campaign of this name is published", field="campaign")
             if isinstance(answer, Trigger):
                 triggers.append(answer)
             else:
-                dead.append(dead_letter(record, answer, service="scheduler"))
-                metrics.DEAD_LETTERS.labels(record.topic).inc()
-        return triggers, dead
+                bad.append((record, answer))
+        return triggers, bad
 
 
 def _is_current(timer: Timer, runs: dict[UUID, Enrolment]) -> bool:

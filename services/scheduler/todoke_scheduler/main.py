@@ -9,12 +9,14 @@ from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
 from todoke_scheduler.adapters.scheduling import next_due
+from todoke_scheduler.catching_up import CatchingUp
 from todoke_scheduler.handlers import Scheduler
 from todoke_scheduler.settings import SchedulerSettings
 from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, LANES
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.records import BatchHandler
+from todoke_shared.kafka.topics import end_offsets
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.stream import purge_inbox
 from todoke_shared.service import consuming, new_broker, open_room, serve
@@ -44,7 +46,7 @@ def create_app(settings: SchedulerSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_room(settings, NAME, readiness, consumes=[CUSTOMER_TRIGGERS]) as room:
+        async with open_room(settings, NAME, readiness) as room:
             catalogue = CampaignCatalogue(room.pool)
             await catalogue.refresh()
             scheduler = Scheduler(room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake)
@@ -53,8 +55,13 @@ def create_app(settings: SchedulerSettings) -> Starlette:
                 await asyncio.sleep(RELOAD_SECONDS)
                 await catalogue.refresh()
 
+            ends = await end_offsets(settings.kafka_bootstrap_servers, CUSTOMER_TRIGGERS)
+            catching_up = CatchingUp(room.pool, cluster=room.cluster, topic=CUSTOMER_TRIGGERS.name, ends=ends)
+
             async def fire() -> None:
-                if not await scheduler.fire_due():
+                if not await catching_up.is_done():
+                    await asyncio.sleep(POLL_SECONDS)
+                elif not await scheduler.fire_due():
                     due = await next_due(room.pool)
                     wait = POLL_SECONDS if due is None else room.clock.seconds_until(due)
                     await asyncio.sleep(min(max(wait, SHORTEST_REST_SECONDS), POLL_SECONDS))

@@ -19,9 +19,9 @@ from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.errors import BadMessageError
-from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letter
+from todoke_shared.kafka.dead_letters import BadRecord, DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import Outgoing, Record
-from todoke_shared.postgres.stream import Connection, admit, put_outbox, take_fresh
+from todoke_shared.postgres.stream import Connection, admit, move_positions, put_outbox
 from todoke_shared.telemetry import metrics
 
 Parse = Callable[[bytes | None], Happening | None]
@@ -56,11 +56,12 @@ class Segmenter:
 
     async def _take(self, records: Sequence[Record], parse: Parse) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
-            fresh = await take_fresh(connection, self._cluster, records)
-            happenings, dead = _parse_all(fresh, parse)
-            self._dead_letter_limit.check(good=len(fresh) - len(dead), bad=len(dead))
+            positions = await move_positions(connection, self._cluster, records)
+            happenings, bad = _parse_all(records, parse)
+            self._dead_letter_limit.check(good=len(records) - len(bad), bad=len(bad))
             news = await _news(connection, happenings)
             triggers = await self._apply(connection, news)
+            dead = dead_letters(bad, service="segmenter", unless=positions.has_passed)
             await put_outbox(connection, [*dead, *map(_outgoing, triggers)])
         for trigger in triggers:
             metrics.TRIGGERS.labels(trigger.campaign, trigger.kind).inc()
@@ -83,19 +84,18 @@ class Segmenter:
         return self._rules
 
 
-def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening], list[Outgoing]]:
+def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening], list[BadRecord]]:
     happenings: list[Happening] = []
-    dead: list[Outgoing] = []
+    bad: list[BadRecord] = []
     for record in records:
         try:
             happening = parse(record.value)
         except BadMessageError as error:
-            dead.append(dead_letter(record, error, service="segmenter"))
-            metrics.DEAD_LETTERS.labels(record.topic).inc()
+            bad.append((record, error))
             continue
         if happening is not None:
             happenings.append(happening)
-    return happenings, dead
+    return happenings, bad
 
 
 async def _news(connection: Connection, happenings: list[Happening]) -> list[Happening]:

@@ -44,7 +44,7 @@ def create_app(settings: SegmenterSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_room(settings, NAME, readiness, consumes=[EC_EVENTS, LINE_EVENTS]) as room:
+        async with open_room(settings, NAME, readiness) as room:
             catalogue = CampaignCatalogue(room.pool)
             await catalogue.refresh()
 

@@ -1,9 +1,16 @@
 """Published campaigns, as every room reads them: versions are immutable, so what is known stays known."""
 
+import logging
+
 import asyncpg
+from pydantic import ValidationError
 
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.published import PublishedCampaign
+from todoke_shared.contracts.envelope import bad_message
+from todoke_shared.postgres.stream import Connection
+
+logger = logging.getLogger("todoke.campaigns")
 
 RELOAD_SECONDS = 1.0
 """How soon a published campaign is live."""
@@ -21,6 +28,7 @@ class CampaignCatalogue:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
         self._known: dict[tuple[str, int], PublishedCampaign] = {}
+        self._unreadable: set[tuple[str, int]] = set()
         self._current: tuple[PublishedCampaign, ...] = ()
 
     @property
@@ -40,14 +48,31 @@ class CampaignCatalogue:
         """Learn which versions are in force."""
         wanted = {(row["campaign"], row["version"]) for row in await self._pool.fetch(_CURRENT)}
         await self.fetch(wanted)
-        self._current = tuple(self._known[key] for key in sorted(wanted) if key in self._known)
+        current = tuple(self._known[key] for key in sorted(wanted) if key in self._known)
+        if current != self._current:  # the same object as long as nothing is published: rules are built from it once
+            self._current = current
 
-    async def fetch(self, wanted: set[tuple[str, int]]) -> None:
-        """Bring versions that are not known yet; one that was never published stays unknown."""
+    async def fetch(self, wanted: set[tuple[str, int]], connection: "Connection | None" = None) -> None:
+        """Bring versions that are not known yet; one that was never published stays unknown.
+
+        Within a transaction give its `connection`: a second one could wait for ever for a place in the pool.
+        """
         missing = sorted(wanted - self._known.keys())
         if not missing:
             return
-        rows = await self._pool.fetch(_VERSIONS, [name for name, _ in missing], [version for _, version in missing])
-        for row in rows:
-            campaign = Campaign.model_validate(row["document"])
-            self._known[row["campaign"], row["version"]] = PublishedCampaign(row["version"], campaign)
+        columns = [name for name, _ in missing], [version for _, version in missing]
+        for row in await (connection or self._pool).fetch(_VERSIONS, *columns):
+            self._learn(row["campaign"], row["version"], row["document"])
+
+    def is_unreadable(self, name: str, version: int) -> bool:
+        """Whether this version is published and this release cannot read it: a newer one probably can."""
+        return (name, version) in self._unreadable
+
+    def _learn(self, name: str, version: int, document: object) -> None:
+        try:
+            self._known[name, version] = PublishedCampaign(version, Campaign.model_validate(document))
+        except ValidationError as error:
+            self._unreadable.add((name, version))
+            logger.error(
+                "version %d of campaign %s cannot be read by this release: %s", version, name, bad_message(error)
+            )

@@ -75,7 +75,9 @@ class Contract(BaseModel):
 def bad_message(error: ValidationError) -> BadMessageError:
     """The first of pydantic's complaints, in words that do not repeat the input (it may hold personal data)."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return BadMessageError(first["msg"].removeprefix("Value error, "), field=field_path(first["loc"]))
+    # What pydantic says of a UUID quotes the character that is wrong.
+    words = "must be a UUID" if first["type"] == "uuid_parsing" else first["msg"].removeprefix("Value error, ")
+    return BadMessageError(words, field=field_path(first["loc"]))
 
 
 class CloudEvent(Contract):

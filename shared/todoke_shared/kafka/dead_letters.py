@@ -1,11 +1,16 @@
 """Dead letters: the untouched record, and in its headers why nobody could handle it."""
 
+from collections.abc import Callable, Iterable
+
 from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.kafka.records import Outgoing, Record
+from todoke_shared.telemetry import metrics
 
 SUFFIX = ".dlq"
 LARGEST_VALUE = 900_000
 """A record that came just under Kafka's limit has no room for our headers: its letter tells where it lies instead."""
+BadRecord = tuple[Record, BadMessageError]
+"""A record, and why nobody can handle it."""
 FEW = 20
 """So many bad records may be anybody's bad day."""
 
@@ -19,12 +24,25 @@ def dead_letter(record: Record, error: BadMessageError, *, service: str) -> Outg
         value=record.value if size <= LARGEST_VALUE else None,
         headers={
             "todoke-service": service,
-            "todoke-reason": error.reason[:1000],
-            "todoke-field": (error.field or "")[:1000],
+            "todoke-reason": _as_header(error.reason),
+            "todoke-field": _as_header(error.field or ""),
             "todoke-origin": f"{record.topic}/{record.partition}/{record.offset}",
             **({"todoke-left-out": f"{size} bytes"} if size > LARGEST_VALUE else {}),
         },
     )
+
+
+def _as_header(text: str) -> str:
+    # Not too long for the record, and without the one character that PostgreSQL's jsonb cannot hold in the outbox.
+    return text[:1000].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def dead_letters(bad: Iterable[BadRecord], *, service: str, unless: Callable[[Record], bool]) -> list[Outgoing]:
+    """A letter for each bad record, counted, but for those of which `unless` holds: they have theirs already."""
+    letters = [dead_letter(record, error, service=service) for record, error in bad if not unless(record)]
+    for letter in letters:
+        metrics.DEAD_LETTERS.labels(letter.topic.removesuffix(SUFFIX)).inc()
+    return letters
 
 
 class DeadLetterLimit:

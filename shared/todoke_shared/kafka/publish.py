@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -11,10 +12,15 @@ from todoke_shared.kafka.records import Outgoing
 
 MAX_RECORD_BYTES = 1_000_000
 """Just under Kafka's own default for a batch (message.max.bytes, 1,048,588)."""
-
-FLUSH_SECONDS = 5.0
+FRAMING_BYTES = 512
+"""What a record weighs beside key, value and headers, with much to spare."""
+FLUSH_SECONDS = 3.0
 """aiokafka never gives up an idempotent batch, so that with Kafka away a flush would hold up a stop for ever. What is
 not acknowledged by then, nobody has been told is durable."""
+
+
+class TooLargeError(ValueError):
+    """A record that Kafka will never take. Nothing of the call was written."""
 
 
 class KafkaPublisher:
@@ -28,9 +34,10 @@ class KafkaPublisher:
             "enable_idempotence": True,
             "linger_ms": linger_ms,
             "request_timeout_ms": 10_000,
-            "max_request_size": MAX_RECORD_BYTES,
+            "max_request_size": MAX_RECORD_BYTES + FRAMING_BYTES,
         }
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect. Raises aiokafka's KafkaConnectionError when no broker answers."""
@@ -44,23 +51,25 @@ class KafkaPublisher:
 
     async def stop(self) -> None:
         """Flush, for at most FLUSH_SECONDS, and close."""
-        if self._producer is None:
-            return
-        try:
-            async with asyncio.timeout(FLUSH_SECONDS):
-                await self._producer.stop()
-        except TimeoutError:
-            await self._producer.client.close()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _close(producer)
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
-        """Return when every record is acknowledged. SlowDownError when one may not be: publish all of them again."""
-        if self._producer is None:
-            raise SlowDownError("the Kafka producer has not been started")
+        """Return when every record is acknowledged.
+
+        SlowDownError when one may not be: publish all of them again. TooLargeError when one can never be.
+        """
+        for record in records:
+            if size_of(record) > MAX_RECORD_BYTES:
+                raise TooLargeError(f"a record of {size_of(record)} bytes does not fit into {record.topic}")
+        producer = await self._ready()
         try:
             waits = [
-                await self._producer.send(
+                await producer.send(
                     record.topic,
-                    value=record.value,
+                    # aiokafka refuses a record of nothing at all; an empty value says the same.
+                    value=b"" if record.value is None and record.key is None else record.value,
                     key=record.key,
                     headers=[(name, text.encode()) for name, text in record.headers.items()],
                 )
@@ -68,4 +77,39 @@ class KafkaPublisher:
             ]
             await asyncio.gather(*waits)
         except KafkaError as error:
+            if not error.retriable:
+                # The refused batch has used up its sequence number: this producer can never write there again.
+                await self._give_up(producer)
             raise SlowDownError(f"Kafka did not acknowledge: {type(error).__name__}") from error
+
+    async def _ready(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                try:
+                    await self.start()
+                except KafkaError as error:
+                    raise SlowDownError(f"Kafka does not answer: {type(error).__name__}") from error
+        if self._producer is None:
+            raise SlowDownError("the Kafka producer has been stopped")
+        return self._producer
+
+    async def _give_up(self, producer: AIOKafkaProducer) -> None:
+        """Let the next call begin with a producer of its own, unless somebody else has seen to that already."""
+        if self._producer is producer:
+            self._producer = None
+            await _close(producer)
+
+
+def size_of(record: Outgoing) -> int:
+    """The bytes of a record's key, value and headers."""
+    headers = sum(len(name) + len(text.encode()) for name, text in record.headers.items())
+    return len(record.key or b"") + len(record.value or b"") + headers
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await producer.stop()
+    except TimeoutError:
+        with suppress(KafkaError, OSError):
+            await producer.client.close()

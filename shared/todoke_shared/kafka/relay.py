@@ -5,19 +5,30 @@ acknowledgement and the delete; ids are deterministic, so readers recognise it.
 """
 
 import asyncio
+import logging
 from types import TracebackType
 from typing import Self
 
 import asyncpg
 
+from todoke_shared.errors import SlowDownError
+from todoke_shared.kafka.publish import MAX_RECORD_BYTES, size_of
 from todoke_shared.kafka.records import Outgoing, Publisher
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import OUTBOX_SHARDS
+from todoke_shared.telemetry import metrics
 
+logger = logging.getLogger("todoke.relay")
 _SQL = load_queries("todoke_shared.postgres", "stream.sql")
 POLL_SECONDS = 0.1
 """How long a record of another process may wait; our own handlers wake us at once."""
 BATCH = 1000
+BATCH_BYTES = 8_000_000
+"""A batch of large records must still be read within the pool's call timeout."""
+PUBLISH_SECONDS = 15.0
+"""aiokafka waits for ever for a topic that is not there; we would rather say so, again and again."""
+OWNER_LIFE = "10s"
+"""A relay that sleeps longer than this (SIGSTOP, a lost network) loses its shards to whoever is awake."""
 
 
 class Relay:
@@ -37,7 +48,7 @@ class Relay:
 
     async def run_once(self) -> None:
         """Publish until the outbox is empty, then wait for a wake or the poll time."""
-        await self._own_shards()
+        self._wake.clear()
         while await self.publish_some():
             self._wake.clear()
         try:
@@ -45,27 +56,52 @@ class Relay:
                 await self._wake.wait()
         except TimeoutError:
             return
-        self._wake.clear()
 
     async def publish_some(self) -> int:
         """Publish one batch of the shards owned and give its size."""
-        if not self._shards:
+        if not await self._own_shards():
             return 0
-        rows = await self._pool.fetch(_SQL["read_outbox"], self._shards, BATCH)
-        if rows:
-            await self._publisher.publish([Outgoing(r["topic"], r["key"], r["value"], r["headers"]) for r in rows])
-            await self._pool.execute(_SQL["delete_outbox"], [row["id"] for row in rows])
+        rows = await self._pool.fetch(_SQL["read_outbox"], self._shards, BATCH, BATCH_BYTES)
+        records = {row["id"]: Outgoing(row["topic"], row["key"], row["value"], row["headers"]) for row in rows}
+        await self._set_aside({key: record for key, record in records.items() if size_of(record) > MAX_RECORD_BYTES})
+        fitting = {key: record for key, record in records.items() if size_of(record) <= MAX_RECORD_BYTES}
+        if fitting:
+            try:
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await self._publisher.publish(list(fitting.values()))
+            except TimeoutError:
+                topics = ", ".join(sorted({record.topic for record in fitting.values()}))
+                raise SlowDownError(
+                    f"Kafka has not acknowledged for {PUBLISH_SECONDS:g} s; are {topics} there?"
+                ) from None
+            await self._pool.execute(_SQL["delete_outbox"], list(fitting))
         return len(rows)
 
-    async def _own_shards(self) -> None:
-        if self._owner is not None and self._owner.is_closed():
+    async def _set_aside(self, too_large: dict[int, Outgoing]) -> None:
+        """Leave what Kafka will never take in the outbox, out of the others' way, for a person to see to."""
+        if not too_large:
+            return
+        await self._pool.execute(_SQL["set_aside"], list(too_large))
+        for key, record in too_large.items():
+            metrics.SET_ASIDE.labels(record.topic).inc()
+            logger.error("%s.outbox %d is too large for %s and was set aside", self._schema, key, record.topic)
+
+    async def _own_shards(self) -> bool:
+        """Whether any shard is ours. Asks PostgreSQL each time: a session that has died owns nothing any more."""
+        try:
+            if self._owner is None:
+                self._owner = await self._pool.acquire()
+                await self._owner.execute(f"SET idle_session_timeout = '{OWNER_LIFE}'")
+            if len(self._shards) < OUTBOX_SHARDS:
+                rows = await self._owner.fetch(_SQL["lock_shards"], OUTBOX_SHARDS, f"todoke.outbox.{self._schema}")
+                # A session may lock the same shard twice, so the answer repeats those we own.
+                self._shards = [row["shard"] for row in rows]
+            else:
+                await self._owner.execute("SELECT 1")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await self.release()
-        if self._owner is None:
-            self._owner = await self._pool.acquire()
-        if len(self._shards) < OUTBOX_SHARDS:
-            rows = await self._owner.fetch(_SQL["lock_shards"], OUTBOX_SHARDS, f"todoke.outbox.{self._schema}")
-            # A session may lock the same shard twice, so the answer repeats those we own.
-            self._shards = [row["shard"] for row in rows]
+            raise
+        return bool(self._shards)
 
     async def release(self) -> None:
         """Give the shards to whoever asks next. The connection is closed, for its locks live as long as it does."""

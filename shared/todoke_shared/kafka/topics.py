@@ -2,9 +2,10 @@
 
 import logging
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from todoke_shared.contracts.topics import PARTITIONS, TOPICS
+from todoke_shared.contracts.topics import PARTITIONS, TOPICS, Topic
 
 logger = logging.getLogger("todoke.topics")
 _MOCK = "mockCluster"
@@ -42,6 +43,18 @@ async def create_topics(bootstrap_servers: str, *, replication: int = 1) -> list
         return [topic.name for topic in missing]
     finally:
         await admin.close()
+
+
+async def end_offsets(bootstrap_servers: str, topic: Topic) -> dict[int, int]:
+    """Where each partition of a topic now ends. Empty when the topic is not there."""
+    consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=bootstrap_servers)
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic.name, number) for number in consumer.partitions_for_topic(topic.name) or ()]
+        ends = await consumer.end_offsets(places) if places else {}
+        return {place.partition: end for place, end in ends.items()}
+    finally:
+        await consumer.stop()
 
 
 async def cluster_id(bootstrap_servers: str) -> str:

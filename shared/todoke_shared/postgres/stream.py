@@ -1,12 +1,14 @@
 """The three tables that make a room exactly-once: consumed positions, the inbox and the outbox.
 
 They live in the room's own schema, and a batch changes them in the same transaction as the room's state:
-a crash before the commit leaves nothing, a crash after it leaves everything, and the records that Kafka
-gives again are recognised by position (a restart, a zombie) or by identity (a producer's retry).
+a crash before the commit leaves nothing, a crash after it leaves everything, and what comes again, from Kafka or from
+its producer, is recognised by its identity. Positions make rival consumers take turns and keep a bad record
+that comes again from being dead-lettered again.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
@@ -23,11 +25,23 @@ OUTBOX_SHARDS = 8
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 
-async def take_fresh(connection: Connection, cluster: str, records: Sequence[Record]) -> list[Record]:
-    """Lock the partitions of a batch, move their positions past it, and give the records not consumed before.
+@dataclass(frozen=True)
+class Positions:
+    """How far each partition of a batch had been consumed before it."""
 
-    The lock makes rival consumers of a partition take turns: one that slept through a rebalance finds its records
-    behind the position and gets none of them.
+    before: Mapping[tuple[str, int], int]
+
+    def has_passed(self, record: Record) -> bool:
+        """Whether this place in its partition was consumed before: a restart, a zombie, or a topic made again."""
+        return record.offset < self.before[record.topic, record.partition]
+
+
+async def move_positions(connection: Connection, cluster: str, records: Sequence[Record]) -> Positions:
+    """Lock the partitions of a batch and move their positions past it.
+
+    The lock makes rival consumers of a partition take turns, so that what one has committed the next one sees.
+    A position tells a record that comes again, and never that its content is known: offsets begin anew when a topic is
+    made again or a log loses its tail. What must not be done twice is recognised by identity.
     """
     ends: dict[tuple[str, int], int] = {}
     for record in records:
@@ -41,8 +55,7 @@ async def take_fresh(connection: Connection, cluster: str, records: Sequence[Rec
         [partition for _, partition in places],
         [ends[place] for place in places],
     )
-    before = {(row["topic"], row["partition"]): row["before"] for row in rows}
-    return [record for record in records if record.offset >= before[record.topic, record.partition]]
+    return Positions({(row["topic"], row["partition"]): row["before"] for row in rows})
 
 
 async def admit(connection: Connection, keys: Iterable[UUID]) -> set[UUID]:

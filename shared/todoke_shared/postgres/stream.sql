@@ -1,5 +1,5 @@
 -- name: advance_positions
--- Lock each partition's row and move it past the batch. `before` is where it stood: records below it are done.
+-- Lock each partition's row and move it past the batch. `before` is where it stood.
 -- The upsert locks rows in the order given (sorted by the caller), so two batches cannot deadlock.
 WITH batch AS (
     SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[]) AS b (topic, partition, next_offset)
@@ -19,15 +19,6 @@ WITH batch AS (
 )
 SELECT b.topic, b.partition, coalesce(s.next_offset, 0) AS before
   FROM batch b LEFT JOIN stood s USING (topic, partition);
-
--- name: forget_positions
--- A topic that was deleted and made again starts at 0: a position beyond its end belongs to the old one.
-DELETE FROM consumed
- USING unnest($2::text[], $3::int[], $4::bigint[]) AS e (topic, partition, end_offset)
- WHERE consumed.cluster = $1
-   AND consumed.topic = e.topic AND consumed.partition = e.partition
-   AND consumed.next_offset > e.end_offset
-RETURNING consumed.topic, consumed.partition;
 
 -- name: admit
 -- Keep the identities that were not known. $1 is sorted, so that two batches wait for each other in one order.
@@ -50,8 +41,17 @@ SELECT shard FROM generate_series(0, $1::int - 1) AS shard
  WHERE pg_try_advisory_lock(hashtext($2::text), shard);
 
 -- name: read_outbox
--- The oldest records of the shards owned. No high-water mark: a late commit with a lower id is still found.
-SELECT id, topic, key, value, headers FROM outbox WHERE shard = any($1::int[]) ORDER BY id LIMIT $2;
+-- The oldest records of the shards owned, up to $2 of them and about $3 bytes. No high-water mark: a late commit with
+-- a lower id is still found.
+SELECT id, topic, key, value, headers
+  FROM (SELECT *, sum(octet_length(value)) OVER (ORDER BY id) - octet_length(value) AS bytes_before
+          FROM (SELECT * FROM outbox WHERE shard = any($1::int[]) ORDER BY id LIMIT $2) AS oldest) AS counted
+ WHERE coalesce(bytes_before, 0) < $3::bigint
+ ORDER BY id;
+
+-- name: set_aside!
+-- Records that Kafka will never take: out of every relay's reach, for a person to see to.
+UPDATE outbox SET shard = -1 WHERE id = any($1::bigint[]);
 
 -- name: delete_outbox!
 -- Published and acknowledged.

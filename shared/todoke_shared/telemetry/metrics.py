@@ -7,6 +7,9 @@ RECORDS = Counter("todoke_records_total", "Records taken and committed", ["group
 BATCH_SECONDS = Histogram("todoke_batch_seconds", "Time to take a batch, commit included", ["group"])
 BATCH_RETRIES = Counter("todoke_batch_retries_total", "Batches that have to come again", ["group", "error"])
 DEAD_LETTERS = Counter("todoke_dead_letters_total", "Records that nobody can handle", ["topic"])
+SET_ASIDE = Counter(
+    "todoke_outbox_set_aside_total", "Outbox records that Kafka will never take; alarm on any", ["topic"]
+)
 LOOP_ERRORS = Counter("todoke_loop_errors_total", "Rounds of a background loop that failed", ["loop", "error"])
 
 # Ingest

@@ -6,6 +6,7 @@ from tests.support.deliveries import NOON, delivery, message_named, record, requ
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.handlers import outcome, read_requests
 from todoke_shared.contracts.outcomes import Outcome
+from todoke_shared.kafka.dead_letters import dead_letters
 
 GOOD = request().to_json()
 BAD: dict[str, tuple[bytes, str, str]] = {
@@ -26,7 +27,8 @@ def test_a_bad_request_is_a_dead_letter_and_the_rest_flows_on(case: str) -> None
     """The letter is the untouched record with field and reason; the requests around it are taken."""
     value, field, reason = BAD[case]
     records = [record(GOOD, 0), record(value, 1), record(request("two"), 2)]
-    good, [letter] = read_requests(records, {"main"})
+    good, bad = read_requests(records, {"main"})
+    [letter] = dead_letters(bad, service="dispatcher", unless=lambda _: False)
     assert [each.request.id for each in good] == [message_named("one"), message_named("two")]
     assert (letter.topic, letter.key, letter.value) == ("message.requests.marketing.v1.dlq", b"key", value)
     assert field in letter.headers["todoke-field"]

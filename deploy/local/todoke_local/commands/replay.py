@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from todoke_local.fleet import DEFAULT_PORTS, free_ports
+from todoke_local.fleet import free_ports
 from todoke_local.flow import Flow, read_flow
 from todoke_local.machine import open_machine
 from todoke_local.recordings import FORMATS, Recorded, read_recording
@@ -63,9 +63,10 @@ async def _somewhere(
 ) -> AsyncIterator[tuple["asyncpg.Pool[asyncpg.Record]", Place, dict[str, str]]]:
     if settings.postgres_dsn is not None:
         async with await open_pool(settings.postgres_dsn, application="replay", schema="scheduler", size=3) as pool:
-            urls = {name: f"http://127.0.0.1:{port}" for name, port in DEFAULT_PORTS.items()}
+            urls = {name: f"http://127.0.0.1:{port}" for name, port in settings.ports.items()}
+            urls["ingest"] = settings.ingest_url or urls["ingest"]
             simulator = urls.pop("simulator")
-            yield pool, Place(settings.ingest_url, simulator), {**urls, "ingest": settings.ingest_url}
+            yield pool, Place(urls["ingest"], simulator), urls
         return
     console.print("Starting a Todoke of its own for the replay …")
     with tempfile.TemporaryDirectory(prefix="todoke-replay-") as folder:

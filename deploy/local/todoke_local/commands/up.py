@@ -2,7 +2,6 @@
 
 from rich.console import Console
 
-from todoke_local.fleet import DEFAULT_PORTS
 from todoke_local.machine import open_machine
 from todoke_local.settings import LocalSettings
 from todoke_local.stopping import run_until_stopped
@@ -18,7 +17,7 @@ async def _up(settings: LocalSettings, console: Console) -> None:
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     console.print("Starting …")
-    async with open_machine(settings, DEFAULT_PORTS, keep=home / "postgres", logs=home / "logs") as machine:
+    async with open_machine(settings, settings.ports, keep=home / "postgres", logs=home / "logs") as machine:
         await clear_simulated_clock(machine.pool)
         for note in machine.parts.notes:
             console.print(note, highlight=False)

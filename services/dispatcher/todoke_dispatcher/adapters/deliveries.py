@@ -9,6 +9,7 @@ import asyncpg
 
 from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_shared.contracts.requests import Lane, MessageRequest
+from todoke_shared.errors import BadMessageError
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
@@ -42,9 +43,27 @@ async def add(connection: Connection, lane: Lane, received: Iterable[Received], 
     )
 
 
-async def lock_due(connection: Connection, account: str, wall: datetime, limit: int) -> list[Delivery]:
-    """Up to `limit` deliveries that are due, locked until the transaction ends; none that another dispatcher holds."""
-    return [_delivery(row) for row in await connection.fetch(_SQL["lock_due"], account, wall, limit)]
+async def lock_due(
+    connection: Connection, account: str, wall: datetime, limit: int
+) -> tuple[list[Delivery], list[UUID]]:
+    """Up to `limit` deliveries that are due, locked until the transaction ends; none that another dispatcher holds.
+
+    The second list are those whose stored request this release cannot read.
+    """
+    due: list[Delivery] = []
+    unreadable: list[UUID] = []
+    for row in await connection.fetch(_SQL["lock_due"], account, wall, limit):
+        try:
+            due.append(_delivery(row))
+        except BadMessageError:
+            unreadable.append(row["message_id"])
+    return due, unreadable
+
+
+async def put_off(connection: Connection, messages: Sequence[UUID], until: datetime) -> None:
+    """Look at these again at `until`, and not before."""
+    if messages:
+        await connection.execute(_SQL["put_off"], messages, until)
 
 
 async def blocked(connection: Connection, deliveries: Iterable[Delivery]) -> set[tuple[str, str]]:

@@ -26,6 +26,10 @@ SELECT f.account, f.user_id
   JOIN segmenter.friends f USING (shop, account, user_id)
  WHERE NOT f.is_friend;
 
+-- name: put_off!
+-- What this release cannot read waits for one that can, and holds up nobody.
+UPDATE deliveries SET next_attempt_at = $2 WHERE message_id = any($1::uuid[]);
+
 -- name: begin_attempts!
 -- Key and exact body are stored before the request goes out; the rows are locked by lock_due.
 UPDATE deliveries d

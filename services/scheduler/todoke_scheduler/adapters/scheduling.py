@@ -91,6 +91,7 @@ async def current_ids(connection: Connection, people: Iterable[UUID]) -> dict[UU
 
 async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], current: dict[UUID, UUID]) -> Journeys:
     """The journeys of these triggers, under every id that their people had."""
+    await connection.fetch(_SQL["take_turns"], [trigger.person for trigger in triggers])
     campaigns = sorted({trigger.campaign for trigger in triggers})
     people = sorted({trigger.person for trigger in triggers} | current.keys())
     marks: dict[JourneyKey, Marks] = {}
@@ -139,13 +140,13 @@ async def save_enrolments(connection: Connection, runs: Sequence[Enrolment]) -> 
         )
 
 
-async def save_timers(connection: Connection, runs: Iterable[Enrolment]) -> None:
-    """Look again at each of these runs that is still active, when it is due."""
+async def save_timers(connection: Connection, runs: Iterable[Enrolment], *, not_before: datetime | None = None) -> None:
+    """Look again at each of these runs that is still active, when it is due, or `not_before` if that is later."""
     active = [run for run in runs if run.status == "active"]
     if active:
         await connection.execute(
             _SQL["save_timers"],
-            [run.due_at for run in active],
+            [max(run.due_at, not_before or run.due_at) for run in active],
             [run.id for run in active],
             [run.position for run in active],
         )

@@ -4,6 +4,11 @@ SELECT person_id, current_id FROM segmenter.published_people WHERE current_id IN
     SELECT current_id FROM segmenter.published_people WHERE person_id = any($1::uuid[])
 );
 
+-- name: take_turns
+-- Triggers of one person may lie in two partitions (before and after a merge): whoever decides locks the person first.
+SELECT pg_advisory_xact_lock(hashtextextended(person::text, 0))
+  FROM (SELECT DISTINCT unnest($1::uuid[]) AS person ORDER BY person) AS people;
+
 -- name: marks_of
 -- The newest entry and exit of each journey of these people in these campaigns.
 SELECT campaign, person_id, key, entered_at, exited_at FROM journeys

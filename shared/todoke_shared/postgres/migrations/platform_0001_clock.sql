@@ -6,7 +6,8 @@ CREATE TABLE simulated_clock (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     starts_at timestamptz NOT NULL,
     set_at timestamptz NOT NULL,
-    rate double precision NOT NULL CHECK (rate > 0)
+    rate double precision NOT NULL CHECK (rate > 0),
+    lives_until timestamptz NOT NULL
 );
 
 -- migrate: rollback

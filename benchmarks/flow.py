@@ -1,0 +1,174 @@
+"""Event to message, through all four services as processes, with embedded parts and the simulator at LINE's own rate.
+
+Floor: `bare_flow.py`, the same hops through Kafka and the same push, with nothing in between; its simulator
+has no rate limit. Events are orders, since their confirmation is due at once.
+"""
+
+import asyncio
+import random
+import re
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.bare_flow import open_bare_flow
+from benchmarks.figures import Bench, CpuClock, Figure, cpu_of, percentile
+from benchmarks.rooms import CAMPAIGNS, befriend, open_simulator
+from todoke_local.fleet import SERVICES, free_ports
+from todoke_local.machine import open_machine
+from todoke_local.settings import LocalSettings
+from todoke_shared.jsons import dumps
+
+SINGLES, PACE_SECONDS = 200, (0.02, 0.08)
+"""One event at a time, some 20 a second: far below any rate, so that only the way itself is measured. At odd
+intervals, since even ones would fall into step with the embedded broker, which answers a fetch every 50 ms."""
+ORDERS, BATCH, FRIENDS = 5_000, 500, 200
+GIVE_UP_SECONDS = 60.0
+_TEXT = re.compile(r"benchmark-\w+-\d+")
+
+Send = Callable[[Sequence[str]], Awaitable[None]]
+"""Sends one message for each of these texts; returns when they are taken, not when they have arrived."""
+
+
+class Line:
+    """A simulator, and when it accepted which text."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self._http = http
+        self._url = url
+        self._after = 0
+        self.accepted: dict[str, float] = {}
+        self.number = 0
+
+    async def look(self) -> None:
+        """Learn what was accepted since the last look."""
+        params = {"after": self._after, "limit": 10_000}
+        async with self._http.get(f"{self._url}/sim/messages", params=params) as answer:
+            news: dict[str, Any] = await answer.json()
+        self._after, self.number = news["next"], self.number + len(news["messages"])
+        for message in news["messages"]:
+            if found := _TEXT.search(message["messages"][0]["text"]):
+                at = datetime.fromisoformat(message["acceptedAt"]).timestamp()
+                self.accepted[found[0]] = at
+
+    async def until(self, complete: Callable[[], bool]) -> None:
+        """Return once it is. RuntimeError when it takes longer than a minute."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        await self.look()
+        while not complete():
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"LINE has accepted {self.number} messages and no more; run `todoke demo` to see why"
+                )
+            await asyncio.sleep(0.25)
+            await self.look()
+
+
+async def latencies(bench: Bench, name: str, send: Send, line: Line) -> list[float]:
+    """Milliseconds from before the event is posted until LINE accepts its message, of one event at a time."""
+    sent: dict[str, float] = {}
+    rng = random.Random(1)
+    with bench.shown(f"{name}: single events", SINGLES) as done:
+        for number in range(SINGLES):
+            text = f"benchmark-single-{number}"
+            sent[text] = time.time()
+            await send([text])
+            done(1)
+            await asyncio.sleep(max(0.0, sent[text] + rng.uniform(*PACE_SECONDS) - time.time()))
+        await line.until(lambda: sent.keys() <= line.accepted.keys())
+    return [(line.accepted[text] - at) * 1000 for text, at in sent.items()]
+
+
+async def burst(bench: Bench, name: str, send: Send, line: Line) -> float:
+    """Messages a second, from the first post to the last acceptance."""
+    texts = [f"benchmark-burst-{number}" for number in range(ORDERS)]
+    started = time.time()
+    with bench.shown(f"{name}: burst", ORDERS) as done:
+        for start in range(0, ORDERS, BATCH):
+            await send(texts[start : start + BATCH])
+            done(BATCH)
+        await line.until(lambda: set(texts) <= line.accepted.keys())
+    return ORDERS / (max(line.accepted[text] for text in texts) - started)
+
+
+def ordering(http: aiohttp.ClientSession, ingest_url: str, friends: Sequence[str]) -> Send:
+    """Posts an order by a friend for each text, which becomes the order's number."""
+
+    async def send(texts: Sequence[str]) -> None:
+        now = datetime.now(UTC).isoformat()
+        orders = [
+            {
+                "specversion": "1.0",
+                "id": text,
+                "source": "benchmark",
+                "type": "order.placed",
+                "time": now,
+                "subject": f"line:main:{friends[index % len(friends)]}",
+                "data": {
+                    "order_id": text,
+                    "items": [{"product_id": "sencha", "name": "静岡煎茶 100g"}],
+                    "amount": 1080,
+                },
+            }
+            for index, text in enumerate(texts)
+        ]
+        headers = {"content-type": "application/cloudevents-batch+json"}
+        async with http.post(f"{ingest_url}/v1/events", data=dumps(orders), headers=headers) as answer:
+            if answer.status != 202:
+                raise RuntimeError(f"ingest answered {answer.status}: {await answer.text()}")
+
+    return send
+
+
+async def run(bench: Bench) -> list[Figure]:
+    """Latency of single events, then a burst; each beside the bare chain's on the same broker."""
+    settings = LocalSettings(campaigns=CAMPAIGNS, kafka_bootstrap_servers=None, postgres_dsn=None, line_api_url=None)
+    with tempfile.TemporaryDirectory(prefix="todoke-bench-") as folder:
+        async with (
+            open_machine(settings, free_ports(), keep=None, logs=Path(folder)) as machine,
+            open_simulator() as bare_simulator,
+            aiohttp.ClientSession(trust_env=False) as http,
+        ):
+            fleet = machine.fleet
+            line, bare_line = Line(http, fleet.url("simulator")), Line(http, bare_simulator.url)
+            friends = await befriend(http, fleet.url("simulator"), FRIENDS, webhook=True)
+            await line.until(lambda: line.number >= FRIENDS)  # each was welcomed, so each is known
+            (friend,) = await befriend(http, bare_simulator.url, 1)
+            send = ordering(http, fleet.url("ingest"), friends)
+            cpus = {name: cpu_of(fleet.process_id(name)) for name in SERVICES}
+            bootstrap = machine.parts.kafka_bootstrap_servers
+            async with open_bare_flow(bootstrap, bare_simulator.url, friend) as bare:
+                floor_ms = await latencies(bench, "bare", bare.send, bare_line)
+                floor_rate = await burst(bench, "bare", bare.send, bare_line)
+            ours_ms = await latencies(bench, "flow", send, line)
+            before = {name: cpu() for name, cpu in cpus.items()}
+            rate = await burst(bench, "flow", send, line)
+            remark = _cpu_remark(cpus, before)
+    return [
+        *(_percentile(bench, share, ours_ms, floor_ms) for share in (0.5, 0.9, 0.99)),
+        Figure(
+            bench.name,
+            f"burst of {ORDERS:,} orders in batches of {BATCH}",
+            "messages/s",
+            rate,
+            floor_rate,
+            None,
+            None,
+            remark,
+        ),
+    ]
+
+
+def _percentile(bench: Bench, share: float, ours: Sequence[float], floor: Sequence[float]) -> Figure:
+    what = f"event to message, p{share * 100:.0f} of {SINGLES}"
+    return Figure(bench.name, what, "ms", percentile(ours, share), percentile(floor, share))
+
+
+def _cpu_remark(cpus: dict[str, CpuClock], before: dict[str, float]) -> str:
+    used = {name: (cpu() - before[name]) / ORDERS * 1e6 for name, cpu in cpus.items()}
+    return "CPU a message: " + ", ".join(f"{name} {us:,.0f} µs" for name, us in used.items())
