@@ -5,6 +5,7 @@ producer -> pool.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -91,6 +92,7 @@ async def open_room(settings: Settings, name: str, readiness: Readiness) -> Asyn
 async def consuming(broker: KafkaBroker, consumption: Consumption, room: Room) -> AsyncIterator[None]:
     """Consume from here on; on leaving, end the batch in hand and leave the group."""
     await broker.start()
+    _spare_the_collector()
     room.readiness.ready = True
     logger.info("%s is ready", room.name)
     try:
@@ -99,6 +101,13 @@ async def consuming(broker: KafkaBroker, consumption: Consumption, room: Room) -
         room.readiness.ready = False
         consumption.stop()
         await broker.stop()
+
+
+def _spare_the_collector() -> None:
+    """What is there now stays: looking through it again and again cost a fifth of the segmenter's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1000)
 
 
 def new_broker(settings: Settings, name: str) -> KafkaBroker:

@@ -174,7 +174,7 @@ async def test_the_simulator_stops_on_a_signal_even_while_a_request_hangs(wire: 
     await wire.faults({"fault": "hang"})
     hanging = asyncio.create_task(wire.push(mai))
     async with asyncio.timeout(5):
-        while not (await wire.stats())["requests"]:  # noqa: ASYNC110  (another process: there is no event to wait for)
+        while not (await wire.stats())["requests"]:
             await asyncio.sleep(0.01)
     wire.process.send_signal(sent)
     await asyncio.wait_for(wire.process.wait(), 8)

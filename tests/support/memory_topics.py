@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from todoke_shared.errors import SlowDownError
-from todoke_shared.kafka.publish import MAX_RECORD_BYTES
+from todoke_shared.kafka.publish import MAX_RECORD_BYTES, TooLargeError
 from todoke_shared.kafka.records import Outgoing, Record
 
 
@@ -18,11 +17,12 @@ class MemoryTopics:
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Append, in order. Refuses what Kafka would refuse."""
         if any(len(record.value or b"") > MAX_RECORD_BYTES for record in records):
-            raise SlowDownError("larger than Kafka takes")
+            raise TooLargeError("larger than Kafka takes")
         for record in records:
             log = self.logs[record.topic]
             headers = tuple((name, text.encode()) for name, text in record.headers.items())
-            log.append(Record(record.topic, 0, len(log), record.key, record.value, headers))
+            value = b"" if record.value is None and record.key is None else record.value
+            log.append(Record(record.topic, 0, len(log), record.key, value, headers))
 
     def read(self, topic: str, group: str, most: int = 500) -> list[Record]:
         """The next records of a group, which `done` has not been told of."""

@@ -101,11 +101,15 @@ class Scheduler:
 
     async def _advance(self, connection: Connection, runs: list[Enrolment], now: datetime) -> None:
         await self._catalogue.fetch({(run.campaign, run.version) for run in runs}, connection)
-        readable = [run for run in runs if self._catalogue.known(run.campaign, run.version) is not None]
+        readable: list[Enrolment] = []
+        unreadable: list[Enrolment] = []
+        for run in runs:
+            known = self._catalogue.known(run.campaign, run.version)
+            (unreadable if known is None else readable).append(run)
         moved = [advance(run, self._campaign(run).campaign, now) for run in readable]
         await scheduling.save_enrolments(connection, [run for run, _ in moved])
         await scheduling.save_timers(connection, [run for run, _ in moved])
-        await self._put_off(connection, [run for run in runs if run not in readable], now)
+        await self._put_off(connection, unreadable, now)
         owed = [(run, message) for run, messages in moved for message in messages]
         people = await scheduling.people_now(connection, [run.person for run, _ in owed])
         await self._owe(connection, owed, people, now)

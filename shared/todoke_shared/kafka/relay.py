@@ -6,6 +6,7 @@ acknowledgement and the delete; ids are deterministic, so readers recognise it.
 
 import asyncio
 import logging
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -107,7 +108,8 @@ class Relay:
         """Give the shards to whoever asks next. The connection is closed, for its locks live as long as it does."""
         owner, self._owner, self._shards = self._owner, None, []
         if owner is not None:
-            owner.terminate()
+            with suppress(asyncpg.InterfaceError):  # a session that has ended is no longer the pool's, and says so
+                owner.terminate()
             await self._pool.release(owner)
 
     async def __aenter__(self) -> Self:

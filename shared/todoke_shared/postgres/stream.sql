@@ -1,24 +1,15 @@
 -- name: advance_positions
--- Lock each partition's row and move it past the batch. `before` is where it stood.
+-- Lock each partition's row and move it past the batch. `before` is where it stood when it was locked, so that of two
+-- rivals the second sees what the first has committed, a partition's very first batch included. (It is kept in the row
+-- since only PostgreSQL 18 can return a row's old values.)
 -- The upsert locks rows in the order given (sorted by the caller), so two batches cannot deadlock.
-WITH batch AS (
-    SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[]) AS b (topic, partition, next_offset)
-), stood AS (
-    SELECT c.topic, c.partition, c.next_offset
-      FROM consumed c JOIN batch b USING (topic, partition)
-     WHERE c.cluster = $1
-     ORDER BY c.topic, c.partition
-       FOR UPDATE OF c
-), moved AS (
-    INSERT INTO consumed AS c (cluster, topic, partition, next_offset)
-    SELECT $1, b.topic, b.partition, greatest(b.next_offset, coalesce(s.next_offset, 0))
-      FROM batch b LEFT JOIN stood s USING (topic, partition)
-     ORDER BY b.topic, b.partition
-    ON CONFLICT (cluster, topic, partition)
-    DO UPDATE SET next_offset = greatest(c.next_offset, excluded.next_offset)
-)
-SELECT b.topic, b.partition, coalesce(s.next_offset, 0) AS before
-  FROM batch b LEFT JOIN stood s USING (topic, partition);
+INSERT INTO consumed AS c (cluster, topic, partition, next_offset)
+SELECT $1, b.topic, b.partition, b.next_offset
+  FROM unnest($2::text[], $3::int[], $4::bigint[]) AS b (topic, partition, next_offset)
+ ORDER BY b.topic, b.partition
+ON CONFLICT (cluster, topic, partition)
+DO UPDATE SET before = c.next_offset, next_offset = greatest(c.next_offset, excluded.next_offset)
+RETURNING topic, partition, before;
 
 -- name: admit
 -- Keep the identities that were not known. $1 is sorted, so that two batches wait for each other in one order.

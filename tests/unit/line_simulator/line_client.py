@@ -118,7 +118,7 @@ class LineClient:
 async def until(condition: Callable[[], bool]) -> None:
     """Let other tasks run until the condition holds; TimeoutError after 5 seconds."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  (the simulator has no event to wait for, and needs none)
+        while not condition():
             await asyncio.sleep(0.001)
 
 

@@ -7,6 +7,7 @@ CREATE TABLE consumed (
     topic text NOT NULL,
     partition int NOT NULL,
     next_offset bigint NOT NULL,
+    before bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (cluster, topic, partition)
 );
 
