@@ -2,12 +2,16 @@
 
 
 class BadMessageError(ValueError):
-    """This record will fail for ever: it goes to the dead-letter topic with `reason`, and the rest flows on."""
+    """This record will fail for ever: it goes to the dead-letter topic with `reason`, and the rest flows on.
 
-    def __init__(self, reason: str, *, field: str | None = None) -> None:
+    `gibberish`: it is no JSON at all, so that no release of ours could ever have read it.
+    """
+
+    def __init__(self, reason: str, *, field: str | None = None, gibberish: bool = False) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.reason = reason
         self.field = field
+        self.gibberish = gibberish
 
 
 class SlowDownError(RuntimeError):

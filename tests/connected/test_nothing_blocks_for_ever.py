@@ -159,6 +159,23 @@ async def test_a_run_ends_on_the_version_it_began_with(pipeline: Pipeline) -> No
     assert sorted(pipeline.sent_to("hana")) == ["fine", "odd"]
 
 
+async def test_an_exit_is_heard_though_the_version_in_force_cannot_be_read(pipeline: Pipeline) -> None:
+    """A newer release has published its own; who bought meanwhile is not reminded by a run on the old one."""
+    person = await pipeline.pool.fetchval("SELECT person_id FROM enrolments WHERE campaign = 'odd'")
+    await pipeline.pool.execute(
+        "INSERT INTO campaign_versions (campaign, version, document) VALUES ('odd', 2, $1)", {"steps": "unknown"}
+    )
+    await restart(pipeline)
+    exits = trigger(kind="exit", campaign="odd", person=person, at=NOON + HOUR / 2)
+    enters = trigger(campaign="odd", person=uuid4())
+    records = [Record(TRIGGERS, 7, offset, None, each.to_json()) for offset, each in enumerate((exits, enters))]
+    await pipeline.scheduler.take_triggers(records)
+    await pipeline.run_until(NOON + 3 * DAY)
+    assert pipeline.sent_to("hana") == ["fine"]
+    told = await pipeline.pool.fetchval("SELECT decision FROM decisions WHERE person_id = $1", enters.person)
+    assert told == "the version in force needs a newer release of Todoke"
+
+
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a bad page, say'; END $$;
 CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (NEW.account = 'second') EXECUTE FUNCTION refuse()

@@ -98,6 +98,13 @@ async def publish_all(relay: Relay) -> int:
     return total
 
 
+async def until_free(pool: Pool) -> None:
+    """Return once PostgreSQL has noticed that the owner hung up, and nobody owns a shard."""
+    async with asyncio.timeout(5):
+        while await pool.fetch(OWNERS):
+            await asyncio.sleep(0.005)
+
+
 async def left(pool: Pool) -> list[int]:
     """The shards of what is still in the outbox."""
     return [row["shard"] for row in await pool.fetch("SELECT shard FROM outbox ORDER BY id")]
@@ -114,6 +121,7 @@ async def test_a_record_that_kafka_never_takes_is_set_aside_and_all_others_are_p
     topics = MemoryTopics()
     async with Relay(pool, "scheduler", topics) as relay:
         assert await publish_all(relay) == 62
+    await until_free(pool)
     async with Relay(pool, "scheduler", topics) as relay:
         assert await publish_all(relay) == 0
     assert read(topics) == as_written([*before, *after])
@@ -153,6 +161,7 @@ async def test_a_relay_whose_session_ended_owns_nothing_until_it_is_given_shards
     await put(pool, numbered(80, 120))
     assert await publish_all(first) == 0
     await second.release()
+    await until_free(pool)
     assert await publish_all(first) == 40
     await first.release()
     assert read(topics) == as_written(numbered(0, 120))
@@ -165,8 +174,9 @@ async def test_a_relay_that_sleeps_loses_its_shards_to_whoever_is_awake(
     topics = MemoryTopics()
     async with Relay(pool, "scheduler", topics) as usual:
         assert usual._owner is not None
-        assert await usual._owner.fetchval("SHOW idle_session_timeout") == relaying.OWNER_LIFE == "10s"
+        assert await usual._owner.fetchval("SHOW idle_session_timeout") == relaying.OWNER_LIFE == "20s"
         assert await pool.fetchval("SHOW idle_session_timeout") == "0"
+    await until_free(pool)
     monkeypatch.setattr(relaying, "OWNER_LIFE", "200ms")
     sleeper, awake = Relay(pool, "scheduler", topics), Relay(pool, "scheduler", topics)
     await put(pool, numbered(0, 10))
@@ -229,6 +239,7 @@ async def test_a_relay_that_dies_before_the_delete_repeats_and_loses_nothing(poo
         with pytest.raises(ConnectionResetError):
             await relay.publish_some()
         await relay.release()
+        await until_free(pool)
         assert len(await left(pool)) == 50
     assert await publish_all(relay) == 50
     await relay.release()
@@ -259,6 +270,7 @@ async def test_what_kafka_does_not_acknowledge_stays_in_the_outbox(
     async with Relay(pool, "scheduler", DeafKafka(silent=silent)) as relay, asyncio.timeout(5):
         with pytest.raises(SlowDownError):
             await relay.publish_some()
+    await until_free(pool)
     shards = await left(pool)
     assert len(shards) == 25
     assert all(0 <= shard < OUTBOX_SHARDS for shard in shards)

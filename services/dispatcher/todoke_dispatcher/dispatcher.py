@@ -100,7 +100,7 @@ class Dispatcher:
             async with self._pool.acquire() as connection, connection.transaction():
                 positions = await move_positions(connection, self._cluster, records)
                 received, bad = read_requests(records, self._limits.keys())
-                self._dead_letter_limit.check(good=len(received), bad=len(bad))
+                self._dead_letter_limit.check(good=len(received), bad=bad)
                 await deliveries.add(connection, lane, received, self._clock.wall())
                 await put_outbox(connection, dead_letters(bad, service=SERVICE, unless=positions.has_passed))
             if bad:

@@ -61,7 +61,7 @@ class Scheduler:
         async with self._pool.acquire() as connection, connection.transaction():
             positions = await move_positions(connection, self._cluster, records)
             triggers, bad = self._sort_out(parsed)
-            self._dead_letter_limit.check(good=len(triggers), bad=len(bad))
+            self._dead_letter_limit.check(good=len(triggers), bad=bad)
             news = await _news(connection, triggers)
             if news:
                 await self._decide(connection, news, now)
@@ -148,7 +148,7 @@ class Scheduler:
 
     async def _know_campaigns(self, triggers: Iterable[Trigger]) -> None:
         """A trigger may be younger than our last look at what is published."""
-        if any(self._catalogue.latest(trigger.campaign) is None for trigger in triggers):
+        if not all(self._catalogue.is_published(trigger.campaign) for trigger in triggers):
             await self._catalogue.refresh()
 
     def _sort_out(
@@ -158,7 +158,7 @@ class Scheduler:
         bad: list[BadRecord] = []
         for record, read in parsed:
             answer = read
-            if isinstance(answer, Trigger) and self._catalogue.latest(answer.campaign) is None:
+            if isinstance(answer, Trigger) and not self._catalogue.is_published(answer.campaign):
                 answer = BadMessageError("no campaign of this name is published", field="campaign")
             if isinstance(answer, Trigger):
                 triggers.append(answer)
@@ -198,7 +198,8 @@ def _start_or_end(
         return
     published = catalogue.latest(trigger.campaign)
     if published is None:
-        raise SlowDownError(f"campaign {trigger.campaign} cannot be read yet")
+        yield Decision(trigger.person, trigger.campaign, "the version in force needs a newer release of Todoke", now)
+        return
     entry = enter(marks, journeys.runs_of(trigger, key=trigger.key), trigger, published)
     for run in entry.ended:
         journeys.put(run)

@@ -58,7 +58,7 @@ class Segmenter:
         async with self._pool.acquire() as connection, connection.transaction():
             positions = await move_positions(connection, self._cluster, records)
             happenings, bad = _parse_all(records, parse)
-            self._dead_letter_limit.check(good=len(records) - len(bad), bad=len(bad))
+            self._dead_letter_limit.check(good=len(records) - len(bad), bad=bad)
             news = await _news(connection, happenings)
             triggers = await self._apply(connection, news)
             dead = dead_letters(bad, service="segmenter", unless=positions.has_passed)

@@ -28,6 +28,7 @@ class CampaignCatalogue:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
         self._known: dict[tuple[str, int], PublishedCampaign] = {}
+        self._names: frozenset[str] = frozenset()
         self._unreadable: set[tuple[str, int]] = set()
         self._current: tuple[PublishedCampaign, ...] = ()
 
@@ -35,6 +36,10 @@ class CampaignCatalogue:
     def current(self) -> tuple[PublishedCampaign, ...]:
         """The campaigns that people may enter now."""
         return self._current
+
+    def is_published(self, name: str) -> bool:
+        """Whether a campaign of this name is in force, in a version that this release can read or not."""
+        return name in self._names
 
     def latest(self, name: str) -> PublishedCampaign | None:
         """The version of `name` that people may enter now."""
@@ -48,6 +53,7 @@ class CampaignCatalogue:
         """Learn which versions are in force."""
         wanted = {(row["campaign"], row["version"]) for row in await self._pool.fetch(_CURRENT)}
         await self.fetch(wanted)
+        self._names = frozenset(name for name, _ in wanted)
         current = tuple(self._known[key] for key in sorted(wanted) if key in self._known)
         if current != self._current:  # the same object as long as nothing is published: rules are built from it once
             self._current = current

@@ -57,7 +57,7 @@ class Contract(BaseModel):
     def from_json(cls, value: bytes | None) -> Self:
         """Parse a record's value. BadMessageError names the field and the reason."""
         if not value:
-            raise BadMessageError("the record has no value")
+            raise BadMessageError("the record has no value", gibberish=True)
         if len(value) > cls.largest:
             raise BadMessageError(f"is larger than {cls.largest // 1024} KiB; send a link to what is large")
         try:
@@ -78,7 +78,7 @@ def bad_message(error: ValidationError) -> BadMessageError:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     # What pydantic says of a UUID quotes the character that is wrong.
     words = "must be a UUID" if first["type"] == "uuid_parsing" else first["msg"].removeprefix("Value error, ")
-    return BadMessageError(words, field=field_path(first["loc"]))
+    return BadMessageError(words, field=field_path(first["loc"]), gibberish=first["type"] == "json_invalid")
 
 
 class CloudEvent(Contract):

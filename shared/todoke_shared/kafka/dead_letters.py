@@ -1,6 +1,6 @@
 """Dead letters: the untouched record, and in its headers why nobody could handle it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.kafka.records import Outgoing, Record
@@ -50,16 +50,18 @@ class DeadLetterLimit:
 
     A process that has never yet read a good record, and finds most of a batch bad, is itself the likelier fault:
     it stops, and nothing is dead-lettered. One that has read good records knows that the fault is a producer's.
+    What is no JSON at all does not count: no release could read it.
     """
 
     def __init__(self) -> None:
         self._has_read_well = False
 
-    def check(self, *, good: int, bad: int) -> None:
+    def check(self, *, good: int, bad: Sequence[BadRecord]) -> None:
         """SlowDownError, before any dead letter is written, when it is rather us."""
-        self._has_read_well = self._has_read_well or good > bad
-        if not self._has_read_well and bad > FEW:
+        doubtful = sum(not error.gibberish for _, error in bad)
+        self._has_read_well = self._has_read_well or good > doubtful
+        if not self._has_read_well and doubtful > FEW:
             raise SlowDownError(
-                f"{bad} of {good + bad} records cannot be read, and none before them could; nothing was dead-lettered. "
+                f"{doubtful} of {good + len(bad)} records cannot be read, and none before; nothing was dead-lettered. "
                 "Was this service just deployed? Roll it back; or let a producer write what can be read"
             )

@@ -28,7 +28,7 @@ BATCH_BYTES = 8_000_000
 """A batch of large records must still be read within the pool's call timeout."""
 PUBLISH_SECONDS = 15.0
 """aiokafka waits for ever for a topic that is not there; we would rather say so, again and again."""
-OWNER_LIFE = "10s"
+OWNER_LIFE = "20s"
 """A relay that sleeps longer than this (SIGSTOP, a lost network) loses its shards to whoever is awake."""
 
 

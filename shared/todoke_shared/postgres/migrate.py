@@ -1,6 +1,6 @@
 """Migrations: plain numbered SQL per room, applied by pogo-core, under one lock for the whole installation.
 
-Every room also gets the tables of `stream.sql` in its own schema: what it has consumed, its inbox and its outbox.
+The tables of `postgres.stream` (consumed positions, inbox, outbox) stand in each room's first migration.
 """
 
 import logging

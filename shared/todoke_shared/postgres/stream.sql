@@ -27,7 +27,7 @@ INSERT INTO outbox (shard, topic, key, value, headers)
 SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[], $5::jsonb[]);
 
 -- name: lock_shards
--- The shards that this relay now owns: a session lock, so a dead relay's shards are free at once.
+-- The shards that this relay now owns: a session lock, so a dead relay's shards are soon free.
 SELECT shard FROM generate_series(0, $1::int - 1) AS shard
  WHERE pg_try_advisory_lock(hashtext($2::text), shard);
 

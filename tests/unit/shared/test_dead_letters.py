@@ -2,8 +2,9 @@
 
 import pytest
 
+from todoke_shared.contracts.ec_events import EcEvent
 from todoke_shared.errors import BadMessageError, SlowDownError
-from todoke_shared.kafka.dead_letters import FEW, LARGEST_VALUE, DeadLetterLimit, dead_letter
+from todoke_shared.kafka.dead_letters import FEW, LARGEST_VALUE, BadRecord, DeadLetterLimit, dead_letter
 from todoke_shared.kafka.publish import MAX_RECORD_BYTES
 from todoke_shared.kafka.records import Record
 
@@ -31,18 +32,41 @@ def test_a_letter_always_fits_into_its_topic() -> None:
     assert sum(map(len, letter.headers.values())) + LARGEST_VALUE < MAX_RECORD_BYTES
 
 
+def bad(number: int, *, gibberish: bool = False) -> list[BadRecord]:
+    """So many records that cannot be read."""
+    error = BadMessageError("cannot be read", gibberish=gibberish)
+    return [(Record("t.v1", 0, offset, None, b"{"), error) for offset in range(number)]
+
+
 def test_a_process_that_never_read_well_stops_instead_of_draining_the_topic() -> None:
     """A bad deploy finds everything bad from its first batch on."""
     limit = DeadLetterLimit()
-    limit.check(good=0, bad=FEW)
+    limit.check(good=0, bad=bad(FEW))
     with pytest.raises(SlowDownError, match="Roll it back"):
-        limit.check(good=0, bad=FEW + 1)
+        limit.check(good=0, bad=bad(FEW + 1))
     with pytest.raises(SlowDownError):
-        limit.check(good=30, bad=70)
+        limit.check(good=30, bad=bad(70))
 
 
 def test_a_bad_producer_does_not_stop_the_others() -> None:
     """Once a process has read well, what is bad is the producer's: it is dead-lettered, however much of it comes."""
     limit = DeadLetterLimit()
-    limit.check(good=2, bad=1)
-    limit.check(good=0, bad=500)
+    limit.check(good=2, bad=bad(1))
+    limit.check(good=0, bad=bad(500))
+
+
+def test_gibberish_stops_nobody() -> None:
+    """No release of ours could have read it, so a flood of it says nothing about this one."""
+    limit = DeadLetterLimit()
+    limit.check(good=0, bad=bad(500, gibberish=True))
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xff\x00", b"{", b"[1, 2"])
+def test_what_is_no_json_is_known_as_gibberish(value: bytes | None) -> None:
+    """And only that: a JSON value of the wrong shape may be our own mistake."""
+    with pytest.raises(BadMessageError) as error:
+        EcEvent.from_json(value)
+    assert error.value.gibberish
+    with pytest.raises(BadMessageError) as error:
+        EcEvent.from_json(b'{"specversion": "1.0"}')
+    assert not error.value.gibberish
