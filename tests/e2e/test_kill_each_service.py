@@ -30,6 +30,7 @@ async def test_each_message_is_accepted_once_whoever_is_killed(running: Running)
         await running.fleet.start(service)
     await orders
     await running.until_accepted(PEOPLE + ORDERS, seconds=120)
+    await running.until_settled(seconds=60)
 
     confirmed = Counter(re.findall(r"ご注文番号 (\S+)", "\n".join(await running.texts())))
     assert confirmed == Counter({f"order-{number}": 1 for number in range(ORDERS)})

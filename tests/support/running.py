@@ -70,6 +70,14 @@ class Running:
             stats: dict[str, Any] = (await response.json())["accounts"]["main"]
             return stats
 
+    async def until_settled(self, *, seconds: float) -> None:
+        """Return once the ledger knows what became of every message: what a killed dispatcher sent, it asks again."""
+        open_ = "SELECT count(*) FROM dispatcher.deliveries WHERE state IN ('waiting', 'attempting')"
+        deadline = time.monotonic() + seconds
+        while left := await self.pool.fetchval(open_):
+            assert time.monotonic() < deadline, f"{left} messages are not settled after {seconds} s"
+            await asyncio.sleep(0.1)
+
     async def until_accepted(self, number: int, *, seconds: float) -> None:
         """Return once LINE has accepted so many messages. AssertionError, with what there is, when it has not."""
         deadline = time.monotonic() + seconds
