@@ -102,7 +102,7 @@ async def consuming(broker: KafkaBroker, consumption: Consumption, room: Room) -
         await broker.stop()
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What has been imported stays: looking through it again and again cost a fifth of the segmenter's time."""
     gc.collect()
     gc.freeze()
@@ -125,7 +125,7 @@ def serve(app: ASGIApp, settings: Settings, port: int) -> None:
     """Run an app until SIGTERM or SIGINT, then let it drain."""
     # uvicorn raises the signal again once it has drained; an orderly end is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    _spare_the_collector()
+    spare_the_collector()
     uvicorn.run(
         app,
         host=settings.host,
