@@ -19,7 +19,7 @@ from todoke_line_simulator.simulator import Simulator
 from todoke_line_simulator.users import line_user_id
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_FAULT_RULES = TypeAdapter(list[FaultRule])
+_FAULT_RULES = TypeAdapter(list[FaultRule] | FaultRule)
 
 
 class BadSimRequestError(Exception):
@@ -117,13 +117,14 @@ class SimRoutes:
         return _json({"accounts": reports, "lastSeq": simulator.log.last_seq, "now": iso(now)})
 
     async def faults(self, request: Request) -> Response:
-        """List the rules, add to them, or remove all."""
+        """List the rules, add one or a list of them, or remove all."""
         rules = self._simulator.faults
         if request.method == "DELETE":
             rules.clear()
         elif request.method == "POST":
             try:
-                rules.add(_FAULT_RULES.validate_json(await request.body()))
+                given = _FAULT_RULES.validate_json(await request.body())
+                rules.add(given if isinstance(given, list) else [given])
             except ValidationError as error:
                 raise BadSimRequestError(_reasons(error)) from error
         return _json({"faults": rules.listed()})

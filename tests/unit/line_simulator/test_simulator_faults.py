@@ -127,6 +127,14 @@ async def test_rules_are_listed_with_how_often_they_fired_and_removed(line: Line
     assert (await line.push(mai)).status_code == 200
 
 
+async def test_one_rule_needs_no_list_around_it(line: LineClient) -> None:
+    """As it is typed by hand."""
+    [mai] = await line.befriend("mai")
+    answer = await line.http.post("/sim/faults", json={"fault": "rate_limit", "count": 1})
+    assert [rule["fault"] for rule in answer.json()["faults"]] == ["rate_limit"]
+    assert [(await line.push(mai)).status_code for _ in range(2)] == [429, 200]
+
+
 @pytest.mark.parametrize(
     ("rules", "reason"),
     [
@@ -135,7 +143,8 @@ async def test_rules_are_listed_with_how_often_they_fired_and_removed(line: Line
         ([{"fault": "accept_then_reset", "accept": True}], "accept means nothing"),
         ([{"fault": "delay", "probability": 2}], "0.probability"),
         ([{"fault": "delay", "second": 2}], "0.second"),
-        ({"fault": "delay"}, "body: Input should be a valid array"),
+        ({"fault": "meteor"}, "fault"),
+        ("delay", "valid"),
     ],
 )
 async def test_a_wrong_rule_is_refused_with_field_and_reason(line: LineClient, rules: object, reason: str) -> None:
