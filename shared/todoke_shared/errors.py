@@ -1,4 +1,4 @@
-"""The two ways in which a record can fail to be handled, and nothing between them."""
+"""The two ways in which a record can fail to be handled, nothing between them, and what a log may say of any error."""
 
 
 class BadMessageError(ValueError):
@@ -16,3 +16,8 @@ class BadMessageError(ValueError):
 
 class SlowDownError(RuntimeError):
     """Nothing is wrong with the record: the world is not ready. Nothing is committed and the batch comes again."""
+
+
+def for_the_log(error: BaseException) -> str:
+    """What a log may say of an error: only our own may speak, a driver's text can hold a row and with it a customer."""
+    return str(error) if type(error).__module__.startswith("todoke") else type(error).__name__

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TypeVar
 
 import asyncpg
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from todoke_shared.clock import SampledClock
+from todoke_shared.errors import SlowDownError, for_the_log
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.relay import Relay
@@ -35,12 +37,14 @@ from todoke_shared.telemetry.loops import Loops
 logger = logging.getLogger("todoke.service")
 T = TypeVar("T")
 
+STARTUP_FAILED = 3
+"""uvicorn's own exit code for it."""
 BATCH_SECONDS = 6.0
 POOL_SECONDS = 2.0
 """A stop fits into the 25 s that an orchestrator gives: the batch in hand 6, the dispatcher's requests to LINE 12,
 the producer 3, the pool 2."""
 
-_NOT_THERE = (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+_NOT_THERE = (SlowDownError, OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 @dataclass
@@ -66,7 +70,7 @@ async def open_room(settings: Settings, name: str, readiness: Readiness) -> Asyn
     try:
         cluster = await _until_there("Kafka", lambda: cluster_id(bootstrap))
         await _until_there("Kafka", publisher.start)
-        clock = await open_clock(pool)
+        clock = await _until_there("PostgreSQL", lambda: open_clock(pool))
         relay = Relay(pool, name, publisher)
         room = Room(name, pool, clock, cluster, publisher, relay, readiness)
 
@@ -121,12 +125,21 @@ def new_broker(settings: Settings, name: str) -> KafkaBroker:
     )
 
 
+class _Server(uvicorn.Server):
+    """uvicorn waits for the end of a startup before it stops; ours may wait for Kafka for ever."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.started:
+            sys.exit(0)
+        super().handle_exit(sig, frame)
+
+
 def serve(app: ASGIApp, settings: Settings, port: int) -> None:
     """Run an app until SIGTERM or SIGINT, then let it drain."""
     # uvicorn raises the signal again once it has drained; an orderly end is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     spare_the_collector()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=port,
@@ -137,12 +150,16 @@ def serve(app: ASGIApp, settings: Settings, port: int) -> None:
         lifespan="on",
         timeout_graceful_shutdown=settings.drain_seconds,
     )
+    server = _Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILED)  # uvicorn has said why
 
 
 async def _until_there(what: str, connect: Callable[[], Awaitable[T]]) -> T:
     def tell(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        logger.warning("%s does not answer (%s); trying again", what, type(error).__name__)
+        logger.warning("waiting for %s (%s)", what, for_the_log(error) if error else "no answer")
 
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(_NOT_THERE), wait=wait_random_exponential(max=5), before_sleep=tell

@@ -22,6 +22,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from todoke_shared.contracts.topics import Topic
+from todoke_shared.errors import for_the_log
 from todoke_shared.kafka.records import BatchHandler, Record
 from todoke_shared.telemetry import metrics
 
@@ -90,7 +91,7 @@ class Consumption:
             except Exception as error:  # noqa: BLE001 - whatever it is, the batch is not done and must come again
                 metrics.BATCH_RETRIES.labels(group, type(error).__name__).inc()
                 logger.warning(
-                    "%s: batch of %d not taken (%s), again in %.1f s", group, len(records), _why(error), pause
+                    "%s: batch of %d not taken (%s), again in %.1f s", group, len(records), for_the_log(error), pause
                 )
                 await self._wait(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -143,8 +144,3 @@ async def _commit(consumer: AIOKafkaConsumer, batch: _Batch) -> None:
     except KafkaError as error:
         # Normal while partitions move: the database already knows, and the next owner skips these records.
         logger.info("offsets not committed (%s); PostgreSQL's positions stand", type(error).__name__)
-
-
-def _why(error: Exception) -> str:
-    # Only our own errors may speak: a driver's text can hold a row, and with it personal data.
-    return str(error) if type(error).__module__.startswith("todoke") else type(error).__name__

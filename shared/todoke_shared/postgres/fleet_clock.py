@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from todoke_shared.clock import ClockSample, SampledClock
+from todoke_shared.errors import SlowDownError
 
 RESAMPLE_SECONDS = 1.0
 """Often enough that a drifting machine stays within milliseconds, and a new simulated clock is followed at once."""
@@ -32,7 +33,10 @@ async def sample_clock(pool: "asyncpg.Pool[asyncpg.Record]") -> ClockSample:
     The answer is taken to be made when it arrives: the clock may be late by the way back, and is never ahead, however
     long the way or the wait for a connection (fault test 21: nothing early).
     """
-    row = await pool.fetchrow(_SAMPLE)
+    try:
+        row = await pool.fetchrow(_SAMPLE)
+    except asyncpg.UndefinedTableError:
+        raise SlowDownError("the database is not prepared; run `todoke migrate`") from None
     arrived = time.monotonic()
     if row is None:
         raise RuntimeError("PostgreSQL gave no time")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from todoke_shared.errors import for_the_log
 from todoke_shared.telemetry import metrics
 
 logger = logging.getLogger("todoke.loops")
@@ -18,7 +19,7 @@ async def keep_running(name: str, round_: Callable[[], Awaitable[None]]) -> None
             await round_()
         except Exception as error:  # noqa: BLE001 - a loop that dies silently is the worst failure of all
             metrics.LOOP_ERRORS.labels(name, type(error).__name__).inc()
-            logger.warning("%s failed (%s), again in %.1f s", name, type(error).__name__, pause)
+            logger.warning("%s failed (%s), again in %.1f s", name, for_the_log(error), pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
