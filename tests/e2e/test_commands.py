@@ -14,11 +14,12 @@ import pytest
 
 from tests.support.processes import descendants, wait_until_gone
 from tests.support.shop_events import added, ordered
+from todoke_local.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
 
-async def todoke(*arguments: str) -> asyncio.subprocess.Process:
+async def todoke(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
     """Start `todoke` as a terminal would: its own process group, so that Ctrl-C reaches all of it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -28,7 +29,7 @@ async def todoke(*arguments: str) -> asyncio.subprocess.Process:
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | {"COLUMNS": "120"},
+        env=os.environ | {"COLUMNS": "120"} | settings,
         start_new_session=True,
     )
 
@@ -74,6 +75,27 @@ async def test_a_replay_sums_up_events_triggers_timers_and_messages(tmp_path: Pa
     assert rows["cart-abandonment"] == ["2", "2", "2", "0"], text
     assert rows["order-confirmation"] == ["1", "1", "1", "0"], text
     assert "3/3" in text
+
+
+async def test_a_port_in_use_is_told_before_anything_is_started() -> None:
+    """By its number and the variable that names another."""
+    port = free_port()
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+    async with server:
+        up = await todoke("up", TODOKE_INGEST_PORT=str(port))
+        output, _ = await asyncio.wait_for(up.communicate(), 30)
+    assert up.returncode == 1
+    assert f"port {port} is in use" in output.decode()
+    assert "TODOKE_INGEST_PORT" in output.decode()
+
+
+async def test_a_database_that_is_gone_is_told_in_a_sentence() -> None:
+    """The export line of a `todoke up` that has ended since."""
+    listing = await todoke("campaigns", "list", TODOKE_POSTGRES_DSN="postgresql://postgres@/postgres?host=/nowhere")
+    output, _ = await asyncio.wait_for(listing.communicate(), 30)
+    assert listing.returncode == 1
+    assert "TODOKE_POSTGRES_DSN" in output.decode()
+    assert "Traceback" not in output.decode()
 
 
 async def test_a_recording_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path) -> None:

@@ -13,8 +13,15 @@ from todoke_shared.jsons import dumps
 def check_campaigns(place: Path) -> list[Campaign]:
     """Read a campaign file, or all of a folder. CampaignFileError lists every mistake."""
     if not place.exists():
-        raise ValueError(f"there is no {place}; name a campaign file or a folder of them, or set TODOKE_CAMPAIGNS")
-    return load_campaigns(place, message_mistakes) if place.is_dir() else [load_campaign(place, message_mistakes)]
+        raise ValueError(
+            f"there is no `{place}` in {Path.cwd()}; run this where your campaigns are, or set TODOKE_CAMPAIGNS"
+        )
+    if not place.is_dir():
+        return [load_campaign(place, message_mistakes)]
+    campaigns = load_campaigns(place, message_mistakes)
+    if not campaigns:
+        raise ValueError(f"there are no campaigns in {place}; a campaign is a file *.yaml")
+    return campaigns
 
 
 def message_mistakes(campaign: Campaign) -> Iterable[tuple[Place, str]]:

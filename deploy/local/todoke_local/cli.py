@@ -32,6 +32,16 @@ def run_command() -> None:
     except CampaignFileError as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
+    except (ConnectionError, FileNotFoundError) as error:
+        _tell(
+            f"PostgreSQL or Kafka does not answer ({error.strerror or type(error).__name__}). Is what "
+            "TODOKE_POSTGRES_DSN and TODOKE_KAFKA_BOOTSTRAP_SERVERS name still running? "
+            "For one of its own: unset them, then `todoke up`"
+        )
     except (ValueError, RuntimeError, OSError) as error:
-        Console(stderr=True).print(f"todoke: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _tell(str(error))
+
+
+def _tell(words: str) -> None:
+    Console(stderr=True).print(f"todoke: {words}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)

@@ -78,14 +78,17 @@ class Replay:
         self._place = place
         self._session = session
         self._posted = 0
-        self._refused = 0
+        self.refused = 0
         self.user_ids: dict[str, str] = {}
         """The LINE user that each of the recording's people is in the simulator."""
+        self.first_refusal = ""
+        """What ingest said of the first event that it refused."""
         self.clock: SampledClock | None = None
         """The shop's clock, once the events have begun to flow."""
 
     async def run(self, speed: float, watch: Watch) -> bool:
         """Replay at `speed` shop seconds a second. Whether the pipeline was empty at the end."""
+        await self._find_simulator()
         begins = self._events[0].at
         lead = timedelta(seconds=speed * 2 * RESAMPLE_SECONDS)  # the services follow a new clock within a second
         await set_simulated_clock(self._pool, begins - lead - timedelta(days=1), 1.0)
@@ -102,6 +105,16 @@ class Replay:
             await keeping.stop()
             await clear_simulated_clock(self._pool)
 
+    async def _find_simulator(self) -> None:
+        """Before the clock is touched: without the simulator this may be somebody's real shop."""
+        try:
+            async with self._session.get(f"{self._place.simulator_url}/sim/stats") as response:
+                found = response.ok
+        except aiohttp.ClientError:
+            found = False
+        if not found:
+            raise ValueError(f"no LINE simulator answers at {self._place.simulator_url}; a replay needs one")
+
     async def _keep_clock(self) -> None:
         await keep_simulated_clock(self._pool)
         await asyncio.sleep(SIMULATED_LIFE.total_seconds() / 6)
@@ -116,14 +129,14 @@ class Replay:
                 due += 1
             if due > sent:
                 refused = await self._post([event.event for event in self._events[sent:due]])
-                self._posted, self._refused = self._posted + due - sent - refused, self._refused + refused
+                self._posted, self.refused = self._posted + due - sent - refused, self.refused + refused
                 sent = due
             else:
                 await asyncio.sleep(TICK_SECONDS)
             if clock.wall() - sampled_at > timedelta(seconds=RESAMPLE_SECONDS):
                 clock.resample(await sample_clock(self._pool))
                 sampled_at = clock.wall()
-            watch(Progress(self._posted, self._refused, now))
+            watch(Progress(self._posted, self.refused, now))
         return await until_quiet(self._pool, seconds=SETTLE_SECONDS)
 
     async def _befriend(self, at: datetime) -> None:
@@ -164,7 +177,11 @@ class Replay:
                     await asyncio.sleep(float(response.headers.get("retry-after", "1")))
                     continue
                 answer: dict[str, Any] = await response.json(content_type=None)
-                refused = len(answer.get("refused") or answer.get("errors") or ())
+                refusals = answer.get("refused") or answer.get("errors") or ()
+                refused = len(refusals)
+                self.first_refusal = self.first_refusal or (
+                    "{field}: {reason}".format_map(refusals[0]) if refusals else ""
+                )
                 if response.status >= 400 and not refused:
                     raise ValueError(
                         f"ingest answered {response.status}: {answer.get('detail') or answer.get('title')}"

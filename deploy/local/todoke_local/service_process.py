@@ -26,7 +26,8 @@ def runner(name: str) -> Callable[[], None]:
 
 
 def _stop_with_parent() -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not through sys.stdin: its lock, held here at the process's end, is a fatal error of Python's.
+    while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

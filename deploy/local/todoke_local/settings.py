@@ -42,6 +42,7 @@ class LocalSettings(BaseSettings):
         value = getattr(self, name)
         if not value:
             raise ValueError(
-                f"set TODOKE_{name.upper()}; `todoke up` starts everything with embedded parts and needs nothing set"
+                f"set TODOKE_{name.upper()}. With `todoke up` running: the `export` line that it printed; "
+                "`todoke up` itself needs nothing set"
             )
         return str(value)

@@ -83,10 +83,10 @@ def load_campaign(file: Path, check: Check = no_further_check) -> Campaign:
 
 
 def load_campaigns(folder: Path, check: Check = no_further_check) -> list[Campaign]:
-    """Read every `*.yaml` below a folder, by name. CampaignFileError lists every mistake in all of them."""
+    """Read every `*.yaml` and `*.yml` below a folder, by name. CampaignFileError lists every mistake in all of them."""
     campaigns: list[Campaign] = []
     mistakes: list[Mistake] = []
-    for file in sorted(folder.rglob("*.yaml")):
+    for file in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
         try:
             campaign = load_campaign(file, check)
         except CampaignFileError as error:

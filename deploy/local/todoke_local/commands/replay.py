@@ -31,8 +31,9 @@ def replay(
 ) -> None:
     """Feed a recording through the HTTP door under a simulated clock, and sum up what came of it.
 
-    With TODOKE_POSTGRES_DSN set it goes to the Todoke that runs there (`todoke up`); else to one of its own, which ends
-    with the replay.
+    With TODOKE_POSTGRES_DSN set it goes to the Todoke that runs there (`todoke up`) and moves that shop's clock, so
+    that timers of everybody in it fire; else to one of its own, which ends with the replay. A recording of
+    CloudEvents has one event a line, as JSON, with its `time`. The clock runs on for 26 hours after the last.
     """
     events = read_recording(file, format_)
     run_until_stopped(_replay(LocalSettings(), events, speed, Console()))
@@ -53,6 +54,8 @@ async def _replay(settings: LocalSettings, events: list[Recorded], speed: float,
             quiet = await replay.run(speed, watch)
         flow = (await read_flow(session, urls)).since(before)
         console.print(summary(flow))
+        if replay.refused:
+            console.print(f"[yellow]{replay.refused} events were refused; the first: {replay.first_refusal}[/]")
         if not quiet:
             console.print("[yellow]Some of it was still on its way after two minutes; see the services' logs.[/]")
 

@@ -3,17 +3,22 @@
 from rich.console import Console
 
 from todoke_local.machine import open_machine
+from todoke_local.ports import check_free
 from todoke_local.settings import LocalSettings
 from todoke_local.stopping import run_until_stopped
 from todoke_shared.postgres.fleet_clock import clear_simulated_clock
 
 
 def up() -> None:
-    """Run all services, with embedded PostgreSQL and Kafka and the LINE simulator where none are named."""
+    """Run all services, with embedded PostgreSQL and Kafka and the LINE simulator where none are named.
+
+    Ports 8080 to 8083 and 8090; TODOKE_INGEST_PORT, TODOKE_SIMULATOR_PORT and so on name others.
+    """
     run_until_stopped(_up(LocalSettings(), Console()))
 
 
 async def _up(settings: LocalSettings, console: Console) -> None:
+    check_free(settings.ports)
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     console.print("Starting …")
