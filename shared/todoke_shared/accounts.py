@@ -7,42 +7,23 @@ accounts:
     channel_secrets: [env:LINE_MAIN_SECRET]   # two while one is being replaced
     access_token: file:/run/secrets/line-main
     monthly_limit: 5000                       # optional: never send more in a month than this
+shops: …                                      # see todoke_shared.shops
 ```
 """
 
-import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from todoke_shared.contracts.envelope import Name
+from todoke_shared.secrets import read_secret, read_secrets
+from todoke_shared.shops import Shop, Shopify
 
 SIMULATOR_TOKEN = "simulator-token-main"  # noqa: S105 - opens nothing but the simulator
 SIMULATOR_SECRET = "simulator-secret-main"  # noqa: S105
-
-
-def read_secret(reference: str) -> str:
-    """The secret behind `env:NAME` or `file:PATH`. ValueError tells which variable or file is missing."""
-    kind, _, place = reference.partition(":")
-    if kind == "env":
-        secret = os.environ.get(place, "")
-        if not secret:
-            raise ValueError(f"set the environment variable {place}: the configuration names it as a secret")
-        return secret
-    if kind == "file":
-        try:
-            secret = Path(place).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError(f"cannot read the secret file {place}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise ValueError(f"the secret file {place} must be UTF-8 text") from None
-        if not secret:
-            raise ValueError(f"the secret file {place} is empty")
-        return secret
-    raise ValueError("a secret in the configuration must be written env:NAME or file:PATH, never the secret itself")
 
 
 class Account(BaseModel):
@@ -60,30 +41,39 @@ class Account(BaseModel):
         """The same account with its secrets read."""
         return self.model_copy(
             update={
-                "channel_secrets": tuple(read_secret(secret) for secret in self.channel_secrets),
+                "channel_secrets": read_secrets(self.channel_secrets),
                 "access_token": read_secret(self.access_token),
             }
         )
 
 
+Part = TypeVar("Part", Account, Shop)
+_TRIAL_SHOP = Shop(shopify=Shopify(webhook_secrets=(SIMULATOR_SECRET,)))
+
+
 class Config(BaseModel):
-    """Accounts by name."""
+    """Accounts and shops by name. `trial`: there is no file, so that only stand-ins and strangers are here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     accounts: dict[Name, Account]
+    shops: dict[Name, Shop] = {}
+    trial: bool = Field(default=False, exclude=True)
 
 
 def load_config(path: Path | None) -> Config:
-    """Read the file; without one, the account `main` as the simulator knows it.
+    """Read the file; without one, the account and the shop `main`, their secrets the simulator's (a trial).
 
     Raises ValueError (pydantic's, or ours) naming what is wrong in the file, and never a value from it.
     """
     if path is None:
         simulated = Account(channel_secrets=(SIMULATOR_SECRET,), access_token=SIMULATOR_TOKEN)
-        return Config(accounts={"main": simulated})
+        return Config(accounts={"main": simulated}, shops={"main": _TRIAL_SHOP}, trial=True)
     config = Config.model_validate(_read_yaml(path))
-    return Config(accounts={name: _resolve(name, account) for name, account in config.accounts.items()})
+    return Config(
+        accounts={name: _resolve(f"accounts.{name}", account) for name, account in config.accounts.items()},
+        shops={name: _resolve(f"shops.{name}", shop) for name, shop in config.shops.items()},
+    )
 
 
 def _read_yaml(path: Path) -> Any:
@@ -97,8 +87,8 @@ def _read_yaml(path: Path) -> Any:
         raise ValueError(f"{path}:{mark.line + 1 if mark else 1}: this is not YAML") from None
 
 
-def _resolve(name: str, account: Account) -> Account:
+def _resolve(place: str, part: Part) -> Part:
     try:
-        return account.resolve()
+        return part.resolve()
     except ValueError as error:
-        raise ValueError(f"accounts.{name}: {error}") from None
+        raise ValueError(f"{place}: {error}") from None

@@ -13,13 +13,14 @@ from typing import Any
 
 import asyncpg
 
+from tests.support.doors import Doors
 from tests.support.line_webhooks import line_user_id, signed_webhook
 from tests.support.memory_topics import MemoryTopics
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_ingest.answers import Answer
-from todoke_ingest.handlers import IngestDoor
+from todoke_ingest.handlers.intake import Intake
 from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.adapters.scheduling import next_due
@@ -56,7 +57,7 @@ class Pipeline:
     clock: FakeClock
     topics: MemoryTopics
     line: MemoryLine
-    door: IngestDoor
+    door: Doors
     scheduler: Scheduler
     dispatcher: Dispatcher
     pool: "asyncpg.Pool[asyncpg.Record]"
@@ -151,7 +152,7 @@ async def open_pipeline(
             clock=clock,
             topics=topics,
             line=line,
-            door=IngestDoor(topics, clock, config),
+            door=Doors(Intake(topics, clock, config)),
             scheduler=scheduler,
             dispatcher=dispatcher,
             pool=pools["scheduler"],

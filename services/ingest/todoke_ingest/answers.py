@@ -1,4 +1,4 @@
-"""What a door answers, before any HTTP framework: a status and a JSON body. Refusals follow RFC 9457."""
+"""What a door answers, before any HTTP framework: a status, a body, headers. Refusals follow RFC 9457."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class Taken(BaseModel):
-    """The answer of POST /v1/events. What is accepted is durable in Kafka; nothing else is claimed."""
+    """The answer of POST /v1/events. What is accepted is durable; nothing else is claimed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,21 +34,24 @@ class Problem(BaseModel):
     errors: list[Refusal] = []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, body and headers of an answer; `body` is None where there is nothing to say."""
+    """Status, body and headers of an answer. `body` is a model, bytes as they go out (of `media`), or nothing."""
 
     status: int
-    body: Taken | Problem | None = None
+    body: BaseModel | bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    media: str = "application/json"
 
     @property
     def media_type(self) -> str:
-        """application/problem+json for a problem, else application/json."""
-        return "application/problem+json" if isinstance(self.body, Problem) else "application/json"
+        """application/problem+json for a problem, else what the door says."""
+        return "application/problem+json" if isinstance(self.body, Problem) else self.media
 
-    def to_json(self) -> bytes:
+    def content(self) -> bytes:
         """The body as it is sent, `{}` when there is none."""
+        if isinstance(self.body, bytes):
+            return self.body
         return to_json(self.body, exclude_none=True) if self.body else b"{}"
 
 
@@ -63,7 +66,7 @@ def problem(
 def refused(error: RequestRefusedError) -> Answer:
     """The answer to a request that cannot be taken at all."""
     refusal = Refusal(field=error.field, reason=error.reason)
-    return problem(error.status, f"{error.field} {error.reason}", errors=[refusal])
+    return problem(error.status, f"{error.field} {error.reason}", errors=[refusal], headers=error.headers)
 
 
 def try_again(detail: str) -> Answer:

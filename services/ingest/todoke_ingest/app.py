@@ -1,39 +1,101 @@
-"""The HTTP app: which path leads to which door."""
+"""The HTTP app: the doors in bare ASGI, and around them the pages that people and orchestrators read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from todoke_ingest.answers import Answer, refused, try_again
+from todoke_ingest.answers import Answer, problem, refused, try_again
 from todoke_ingest.docs import docs_routes
 from todoke_ingest.domain.refusals import RequestRefusedError
-from todoke_ingest.handlers import IngestDoor, events, line_webhook
-from todoke_ingest.http import EXCEPTION_HANDLERS, read_body, respond
+from todoke_ingest.doors import doors
+from todoke_ingest.handlers.intake import Intake
+from todoke_ingest.http import Door, GoneError, read_request, send_answer
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.telemetry import metrics
 from todoke_shared.telemetry.health import Readiness, health_routes
 from todoke_shared.telemetry.loops import Loops
 
-OpenDoor = Callable[[], AbstractAsyncContextManager[IngestDoor]]
-Take = Callable[[IngestDoor, Request, bytes], Awaitable[Answer]]
+logger = logging.getLogger("todoke.ingest")
+OpenIntake = Callable[[], AbstractAsyncContextManager[Intake]]
+_NO_PARAMETERS: Mapping[str, str] = {}
 
 
 class Doorway:
-    """Where the door is, once PostgreSQL and Kafka are there. Until then, and after, every request is told to wait."""
+    """ASGI: a request that a door takes goes there, any other to the pages.
 
-    def __init__(self, open_door: OpenDoor, readiness: Readiness) -> None:
-        self._open_door = open_door
+    The intake opens beside the app, so that the app answers /healthz while Kafka or PostgreSQL is away. Until then,
+    and after, every knock is told to wait.
+    """
+
+    def __init__(self, all_doors: Iterable[Door], open_intake: OpenIntake, readiness: Readiness) -> None:
+        self._exact: dict[str, dict[str, Door]] = {}
+        self._below: dict[str, tuple[str, dict[str, Door]]] = {}
+        for door in all_doors:
+            folder, _, last = door.path.rpartition("/")
+            if last.startswith("{"):
+                self._below.setdefault(folder, (last.strip("{}"), {}))[1][door.method] = door
+            else:
+                self._exact.setdefault(door.path, {})[door.method] = door
+        self._open_intake = open_intake
         self._readiness = readiness
-        self._door: IngestDoor | None = None
+        self._intake: Intake | None = None
+        self.pages = Starlette(
+            routes=[Route("/", _welcome), *docs_routes(), *health_routes(readiness)],
+            lifespan=self._lifespan,
+            exception_handlers={HTTPException: _http_error, Exception: _our_error},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] == "http" and (found := self._find(scope["path"])):
+            methods, path = found
+            if door := methods.get(scope["method"]):
+                await self._knock(door, path, scope, receive, send)
+            else:
+                headers = {"Allow": ", ".join(methods)}
+                await send_answer(send, problem(405, "Use another method; GET /docs tells which", headers=headers))
+            return
+        await self.pages(scope, receive, send)
+
+    def _find(self, path: str) -> tuple[Mapping[str, Door], Mapping[str, str]] | None:
+        if (methods := self._exact.get(path)) is not None:
+            return methods, _NO_PARAMETERS
+        folder, _, last = path.rpartition("/")
+        if last and (below := self._below.get(folder)) is not None:
+            return below[1], {below[0]: last}
+        return None
+
+    async def _knock(self, door: Door, path: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(door, path, scope, receive)
+        except GoneError:
+            return  # nobody is there to read an answer; but neither is it an error of ours
+        except Exception:
+            logger.exception("the door %s failed", door.name)
+            answer = problem(500, "Ingest failed; its log tells more. Nothing of this request may be relied on")
+        await send_answer(send, answer)
+
+    async def _answer(self, door: Door, path: Mapping[str, str], scope: Scope, receive: Receive) -> Answer:
+        try:
+            request = await read_request(door, scope, receive, path)
+        except RequestRefusedError as error:
+            metrics.EVENTS_REFUSED.labels(door.name, str(error.status)).inc()
+            return refused(error)
+        if self._intake is None:
+            metrics.EVENTS_REFUSED.labels(door.name, "503").inc()
+            return try_again("Ingest is not connected to Kafka and PostgreSQL; send the same request again")
+        return await door.take(self._intake, request)
 
     @asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Keep the door open beside the app, so that the app answers /healthz while Kafka or PostgreSQL is away."""
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         loops = Loops()
         loops.start("door", self._hold_open)
         try:
@@ -43,56 +105,33 @@ class Doorway:
             await loops.stop()
 
     async def _hold_open(self) -> None:
-        async with self._open_door() as door:
-            self._door, self._readiness.ready = door, True
+        async with self._open_intake() as intake:
+            self._intake, self._readiness.ready = intake, True
             try:
                 await asyncio.Event().wait()
             finally:
-                self._door, self._readiness.ready = None, False
-
-    def route(self, path: str, name: str, limit: int, take: Take) -> Route:
-        """POST `path`: read a body of at most `limit` bytes, let the door take it, answer."""
-
-        async def endpoint(request: Request) -> Response:
-            try:
-                body = await read_body(request, limit)
-            except RequestRefusedError as error:
-                metrics.EVENTS_REFUSED.labels(name, str(error.status)).inc()
-                return respond(refused(error))
-            if self._door is None:
-                metrics.EVENTS_REFUSED.labels(name, "503").inc()
-                return respond(
-                    try_again("Ingest is not connected to Kafka and PostgreSQL; send the same request again")
-                )
-            return respond(await take(self._door, request, body))
-
-        return Route(path, endpoint, methods=["POST"])
+                self._intake, self._readiness.ready = None, False
 
 
-def build_app(settings: IngestSettings, open_door: OpenDoor) -> Starlette:
-    """The app around whatever door `open_door` opens."""
-    readiness = Readiness()
-    doorway = Doorway(open_door, readiness)
-    return Starlette(
-        routes=[
-            Route("/", _welcome),
-            doorway.route("/v1/events", events.DOOR, settings.max_body_bytes, _take_events),
-            doorway.route("/webhooks/line/{account}", line_webhook.DOOR, settings.max_webhook_bytes, _take_line),
-            *docs_routes(),
-            *health_routes(readiness),
-        ],
-        lifespan=doorway.lifespan,
-        exception_handlers=EXCEPTION_HANDLERS,
-    )
-
-
-async def _take_events(door: IngestDoor, request: Request, body: bytes) -> Answer:
-    return await door.take_events(body, request.headers.get("content-type", ""), request.headers)
-
-
-async def _take_line(door: IngestDoor, request: Request, body: bytes) -> Answer:
-    return await door.take_line_webhook(request.path_params["account"], body, request.headers.get("x-line-signature"))
+def build_app(settings: IngestSettings, open_intake: OpenIntake) -> Doorway:
+    """The app around whatever intake `open_intake` opens."""
+    return Doorway(doors(settings), open_intake, Readiness())
 
 
 async def _welcome(_: Request) -> Response:
     return PlainTextResponse("Todoke ingest: shop events and LINE webhooks come in here. GET /docs tells how.\n")
+
+
+def _respond(answer: Answer) -> Response:
+    return Response(answer.content(), answer.status, media_type=answer.media_type, headers=dict(answer.headers))
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = {404: "There is no such door; GET /docs lists them", 405: "Use another method; GET /docs tells which"}
+    return _respond(problem(error.status_code, detail.get(error.status_code, error.detail), headers=error.headers))
+
+
+async def _our_error(_: Request, __: Exception) -> Response:
+    return _respond(problem(500, "Ingest failed; its log tells more. Nothing of this request may be relied on"))

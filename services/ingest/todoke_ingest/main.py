@@ -4,34 +4,36 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-
-from starlette.applications import Starlette
+from pathlib import Path
 
 from todoke_ingest.adapters.deadline import PublisherInTime
-from todoke_ingest.app import build_app
-from todoke_ingest.handlers import IngestDoor
+from todoke_ingest.app import Doorway, build_app
+from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.accounts import Config, load_config
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
+from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.service import serve
 from todoke_shared.telemetry.logs import set_up_logs
 from todoke_shared.telemetry.loops import Loops
 
 logger = logging.getLogger("todoke.ingest")
+NAME = "ingest"
+MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 
 
-def create_app(settings: IngestSettings) -> Starlette:
+def create_app(settings: IngestSettings) -> Doorway:
     """The app, on PostgreSQL's clock and Kafka. ValueError when the configuration file is wrong."""
     config = load_config(settings.config)
     if settings.config is None:
         logger.warning("TODOKE_CONFIG is not set: the webhook door trusts the LINE simulator's secret and no other")
-    return build_app(settings, lambda: open_door(settings, config))
+    return build_app(settings, lambda: open_intake(settings, config))
 
 
 @asynccontextmanager
-async def open_door(settings: IngestSettings, config: Config) -> AsyncIterator[IngestDoor]:
+async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator[Intake]:
     """The door on a pool (for the clock alone: ingest has no tables) and a producer; closed in turn, flushed first.
 
     Raises OSError, KafkaError or asyncpg.PostgresError when one of them is not there, to be tried again.
@@ -49,7 +51,7 @@ async def open_door(settings: IngestSettings, config: Config) -> AsyncIterator[I
 
         loops.start("clock", follow_clock)
         logger.info("ingest is ready")
-        yield IngestDoor(PublisherInTime(publisher, settings.acknowledge_seconds), clock, config)
+        yield Intake(PublisherInTime(publisher, settings.acknowledge_seconds), clock, config, pool)
     finally:
         await loops.stop()
         await publisher.stop()

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
-from todoke_ingest.app import OpenDoor
-from todoke_ingest.handlers import IngestDoor
+from tests.support.doors import Doors
+from todoke_ingest.app import OpenIntake
+from todoke_ingest.handlers.intake import Intake
 from todoke_shared.accounts import Account, Config
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS, TOPICS
@@ -57,22 +58,22 @@ def config(*, destination: str | None = None) -> Config:
     return Config(accounts={"main": account})
 
 
-def new_door(topics: CheckedTopics, *, destination: str | None = None) -> IngestDoor:
-    """A door at NOW."""
-    return IngestDoor(topics, FakeClock(NOW), config(destination=destination))
+def new_door(topics: CheckedTopics, *, destination: str | None = None) -> Doors:
+    """The doors at NOW."""
+    return Doors(Intake(topics, FakeClock(NOW), config(destination=destination)))
 
 
-def opener(door: IngestDoor) -> OpenDoor:
+def opener(door: Doors) -> OpenIntake:
     """Opens `door` at once."""
 
     @asynccontextmanager
-    async def open_it() -> AsyncIterator[IngestDoor]:
-        yield door
+    async def open_it() -> AsyncIterator[Intake]:
+        yield door.intake
 
-    def open_door() -> AbstractAsyncContextManager[IngestDoor]:
+    def open_intake() -> AbstractAsyncContextManager[Intake]:
         return open_it()
 
-    return open_door
+    return open_intake
 
 
 def event(**changes: object) -> Json:

@@ -5,10 +5,10 @@ import json
 import pytest
 from pydantic_core import from_json
 
+from tests.support.doors import Doors
 from tests.unit.ingest.stand_ins import CheckedTopics, Json, as_bytes, event, new_door
 from todoke_ingest.answers import Problem, Taken
 from todoke_ingest.domain.cloudevents import BATCH, PLAIN, SINGLE
-from todoke_ingest.handlers import IngestDoor
 from todoke_shared.contracts.topics import EC_EVENTS
 
 
@@ -19,26 +19,26 @@ def topics() -> CheckedTopics:
 
 
 @pytest.fixture
-def door(topics: CheckedTopics) -> IngestDoor:
+def door(topics: CheckedTopics) -> Doors:
     """The door on it, at 2026-01-31T00:00:00Z."""
     return new_door(topics)
 
 
-async def refusals(door: IngestDoor, body: bytes, content_type: str = SINGLE, status: int = 400) -> list[Json]:
+async def refusals(door: Doors, body: bytes, content_type: str = SINGLE, status: int = 400) -> list[Json]:
     """What the door complains about when it takes nothing."""
     answer = await door.take_events(body, content_type)
     assert answer.status == status
     assert isinstance(answer.body, Problem)
     assert answer.media_type == "application/problem+json"
-    assert isinstance(door.publisher, CheckedTopics)
-    assert door.publisher.records == []
+    assert isinstance(door.intake.publisher, CheckedTopics)
+    assert door.intake.publisher.records == []
     return [error.model_dump(exclude_none=True) for error in answer.body.errors]
 
 
-async def test_a_single_event_is_durable_before_it_is_accepted(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_a_single_event_is_durable_before_it_is_accepted(door: Doors, topics: CheckedTopics) -> None:
     """202 names the id, and the topic holds the event under its subject."""
     answer = await door.take_events(as_bytes(event(time="2026-01-31T08:59:00+09:00", traceparent="00-a-b-01")))
-    assert (answer.status, answer.to_json()) == (202, b'{"accepted":["1"],"refused":[]}')
+    assert (answer.status, answer.content()) == (202, b'{"accepted":["1"],"refused":[]}')
     [record] = topics.records
     assert (record.topic, record.key) == (EC_EVENTS.name, b"customer:1")
     assert topics.values() == [
@@ -52,9 +52,7 @@ async def test_a_single_event_is_durable_before_it_is_accepted(door: IngestDoor,
 
 
 @pytest.mark.parametrize("content_type", [BATCH, PLAIN, f"{BATCH}; charset=utf-8"])
-async def test_a_batch_with_bad_events_loses_only_those(
-    door: IngestDoor, topics: CheckedTopics, content_type: str
-) -> None:
+async def test_a_batch_with_bad_events_loses_only_those(door: Doors, topics: CheckedTopics, content_type: str) -> None:
     """207: the good are durable, and index, field and reason name the bad."""
     batch = [event(id="a"), event(id="b", type="cart.exploded"), event(id="c"), 7]
     answer = await door.take_events(as_bytes(batch), content_type)
@@ -66,13 +64,13 @@ async def test_a_batch_with_bad_events_loses_only_those(
     assert [value["id"] for value in topics.values()] == ["a", "c"]
 
 
-async def test_a_batch_of_bad_events_is_a_problem(door: IngestDoor) -> None:
+async def test_a_batch_of_bad_events_is_a_problem(door: Doors) -> None:
     """400: where none is good, errors names each."""
     errors = await refusals(door, as_bytes([event(specversion=None), event(subject="bob")]), BATCH)
     assert [(error["index"], error["field"]) for error in errors] == [(0, "specversion"), (1, "subject")]
 
 
-async def test_binary_mode_is_read(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_binary_mode_is_read(door: Doors, topics: CheckedTopics) -> None:
     """Attributes in percent-encoded ce- headers and the body as data make the same event."""
     names = {"specversion": "1.0", "id": "%E8%8C%B6", "source": "pos", "type": "order.placed", "subject": "customer:2"}
     headers = {f"Ce-{name}": value for name, value in names.items()}
@@ -83,20 +81,20 @@ async def test_binary_mode_is_read(door: IngestDoor, topics: CheckedTopics) -> N
 
 
 @pytest.mark.parametrize("header", ["caf\xe9", "%FF"])
-async def test_binary_mode_refuses_headers_that_are_no_text(door: IngestDoor, header: str) -> None:
+async def test_binary_mode_refuses_headers_that_are_no_text(door: Doors, header: str) -> None:
     """A ce- header that is not percent-encoded UTF-8 is named."""
     answer = await door.take_events(b"{}", PLAIN, {"ce-subject": header})
     assert isinstance(answer.body, Problem)
     assert (answer.status, answer.body.errors[0].field) == (400, "ce-subject")
 
 
-async def test_a_missing_time_is_the_clocks(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_a_missing_time_is_the_clocks(door: Doors, topics: CheckedTopics) -> None:
     """An event without time happened now, by the fleet's clock."""
     await door.take_events(as_bytes(event(time=None)))
     assert topics.values()[0]["time"] == "2026-01-31T00:00:00Z"
 
 
-async def test_catalogue_events_keep_their_products_order(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_catalogue_events_keep_their_products_order(door: Doors, topics: CheckedTopics) -> None:
     """A restock needs no person; its key is the product."""
     restock = event(type="product.restocked", subject=None, data={"product": {"product_id": "tea"}})
     assert (await door.take_events(as_bytes(restock))).status == 202
@@ -136,14 +134,14 @@ async def test_catalogue_events_keep_their_products_order(door: IngestDoor, topi
         ("just text", "(the whole event)", "JSON object"),
     ],
 )
-async def test_a_bad_event_is_told_field_and_reason(door: IngestDoor, bad: object, field: str, words: str) -> None:
+async def test_a_bad_event_is_told_field_and_reason(door: Doors, bad: object, field: str, words: str) -> None:
     """Whatever is wrong with an event, the answer names the field and says why, and nothing is written."""
     [error] = await refusals(door, as_bytes(bad))
     assert error["field"] == field
     assert words in str(error["reason"])
 
 
-async def test_an_infinite_number_in_disguise_is_refused(door: IngestDoor) -> None:
+async def test_an_infinite_number_in_disguise_is_refused(door: Doors) -> None:
     """1e999 is JSON, and yet no number that anybody behind the door can hold."""
     body = as_bytes(event(type="custom.note", data={"n": "N"})).replace(b'"N"', b"1e999")
     [error] = await refusals(door, body)
@@ -151,7 +149,7 @@ async def test_an_infinite_number_in_disguise_is_refused(door: IngestDoor) -> No
 
 
 @pytest.mark.parametrize("levels", [70, 250, 100_000])
-async def test_deep_nesting_is_refused(door: IngestDoor, levels: int) -> None:
+async def test_deep_nesting_is_refused(door: Doors, levels: int) -> None:
     """However deep, the answer is 400 and not a crash."""
     body = as_bytes(event(type="custom.note", data={"n": "N"})).replace(b'"N"', b"[" * levels + b"]" * levels)
     [error] = await refusals(door, body)
@@ -159,14 +157,14 @@ async def test_deep_nesting_is_refused(door: IngestDoor, levels: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"id": "\\ud800"}', b"{} {}", b"1" * 5000])
-async def test_what_is_not_json_is_told_where(door: IngestDoor, body: bytes) -> None:
+async def test_what_is_not_json_is_told_where(door: Doors, body: bytes) -> None:
     """The answer says where JSON ends and repeats nothing of the body."""
     [error] = await refusals(door, body)
     assert error["field"] == "(the whole body)"
     assert "is not JSON" in str(error["reason"])
 
 
-async def test_more_than_a_thousand_events_are_refused(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_more_than_a_thousand_events_are_refused(door: Doors, topics: CheckedTopics) -> None:
     """A thousand are taken; one more is 413, with the advice to split."""
     [error] = await refusals(door, as_bytes([event()] * 1001), BATCH, status=413)
     assert "split the batch" in str(error["reason"])
@@ -174,7 +172,7 @@ async def test_more_than_a_thousand_events_are_refused(door: IngestDoor, topics:
     assert len(topics.records) == 1000
 
 
-async def test_other_media_types_are_refused(door: IngestDoor) -> None:
+async def test_other_media_types_are_refused(door: Doors) -> None:
     """415 names those that are read; a batch must be an array, and a single event must not."""
     [error] = await refusals(door, as_bytes(event()), "text/plain", status=415)
     assert SINGLE in str(error["reason"])
@@ -182,24 +180,24 @@ async def test_other_media_types_are_refused(door: IngestDoor) -> None:
     await refusals(door, as_bytes([event()]), SINGLE)
 
 
-async def test_an_empty_batch_is_nothing_to_do(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_an_empty_batch_is_nothing_to_do(door: Doors, topics: CheckedTopics) -> None:
     """CloudEvents allows a batch of none."""
     answer = await door.take_events(b"[]", BATCH)
     assert (answer.status, topics.records) == (202, [])
 
 
-async def test_no_event_is_claimed_while_kafka_is_away(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_no_event_is_claimed_while_kafka_is_away(door: Doors, topics: CheckedTopics) -> None:
     """503 with Retry-After, also for a batch that is partly bad; the same request is taken once Kafka is back."""
     batch = as_bytes([event(), event(specversion="2")])
     topics.away = True
     answer = await door.take_events(batch, BATCH)
     assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
-    assert b"accepted" not in answer.to_json()
+    assert b"accepted" not in answer.content()
     topics.away = False
     assert (await door.take_events(batch, BATCH)).status == 207
 
 
-async def test_unknown_fields_and_nulls_in_data_are_carried(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_unknown_fields_and_nulls_in_data_are_carried(door: Doors, topics: CheckedTopics) -> None:
     """What we do not know goes through as it came; only a null attribute is a missing one."""
     data = {"item": {"product_id": "tea", "colour": None, "origin": {"town": "宇治"}}}
     sent = {**event(data=data, key="k", model_config=3), "subject": "visitor:1", "shop": None}
@@ -208,8 +206,8 @@ async def test_unknown_fields_and_nulls_in_data_are_carried(door: IngestDoor, to
     assert (value["data"], value["key"], value["model_config"], value["shop"]) == (data, "k", 3, "main")
 
 
-async def test_a_refusal_never_repeats_what_was_sent(door: IngestDoor) -> None:
+async def test_a_refusal_never_repeats_what_was_sent(door: Doors) -> None:
     """An answer may end in somebody's log: values, which may be personal, stay out of it."""
     answer = await door.take_events(as_bytes(event(subject="taro@example.jp", data={"item": {"quantity": "Taro"}})))
     assert answer.status == 400
-    assert "aro" not in json.dumps(from_json(answer.to_json()))
+    assert "aro" not in json.dumps(from_json(answer.content()))

@@ -22,9 +22,9 @@ from tests.unit.ingest.stand_ins import (
     opener,
     sign,
 )
-from todoke_ingest.app import OpenDoor, build_app
+from todoke_ingest.app import OpenIntake, build_app
 from todoke_ingest.domain.cloudevents import BATCH, SINGLE
-from todoke_ingest.handlers import IngestDoor
+from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.openapi import WEBHOOK_EXAMPLE, event_examples, openapi
 from todoke_ingest.settings import IngestSettings
 
@@ -45,11 +45,14 @@ async def client(topics: CheckedTopics) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def client_of(open_door: OpenDoor) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(open_intake: OpenIntake) -> AsyncIterator[httpx.AsyncClient]:
     """A client that sees what a real one would: our answer to an error, not the error."""
-    app = build_app(SETTINGS, open_door)
+    app = build_app(SETTINGS, open_intake)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://in") as client:
+    async with (
+        app.pages.router.lifespan_context(app.pages),
+        httpx.AsyncClient(transport=transport, base_url="http://in") as client,
+    ):
         await asyncio.sleep(0)  # the door opens beside the app
         yield client
 
@@ -163,7 +166,7 @@ async def test_ingest_lives_while_kafka_and_postgresql_are_away() -> None:
     tries: list[int] = []
 
     @asynccontextmanager
-    async def open_nothing() -> AsyncIterator[IngestDoor]:
+    async def open_nothing() -> AsyncIterator[Intake]:
         tries.append(1)
         raise OSError("connection refused")
         yield
@@ -185,11 +188,11 @@ async def test_readiness_follows_the_door(topics: CheckedTopics) -> None:
     closed: list[bool] = []
 
     @asynccontextmanager
-    async def open_once() -> AsyncIterator[IngestDoor]:
-        yield new_door(topics)
+    async def open_once() -> AsyncIterator[Intake]:
+        yield new_door(topics).intake
 
     @asynccontextmanager
-    async def open_and_tell() -> AsyncIterator[IngestDoor]:
+    async def open_and_tell() -> AsyncIterator[Intake]:
         async with open_once() as door:
             try:
                 yield door

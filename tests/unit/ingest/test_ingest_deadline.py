@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from tests.support.doors import Doors
 from tests.unit.ingest.stand_ins import CheckedTopics, as_bytes, event, new_door
 from todoke_ingest.adapters.deadline import PublisherInTime
-from todoke_ingest.handlers import IngestDoor
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka.records import Outgoing
 
@@ -22,8 +23,8 @@ class SilentKafka(CheckedTopics):
 
 async def test_silence_becomes_503() -> None:
     """Without an acknowledgement in time, nothing is claimed and the sender is told to come again."""
-    patient = new_door(CheckedTopics())
-    door = IngestDoor(PublisherInTime(SilentKafka(), 0.01), patient.clock, patient.config)
+    patient = new_door(CheckedTopics()).intake
+    door = Doors(replace(patient, publisher=PublisherInTime(SilentKafka(), 0.01)))
     async with asyncio.timeout(5):
         answer = await door.take_events(as_bytes(event()))
     assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})

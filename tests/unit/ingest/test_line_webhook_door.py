@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.doors import Doors
 from tests.unit.ingest.stand_ins import (
     BOT,
     NOW,
@@ -19,7 +20,7 @@ from tests.unit.ingest.stand_ins import (
     sign,
 )
 from todoke_ingest.answers import Answer, Problem
-from todoke_ingest.handlers import IngestDoor
+from todoke_ingest.handlers.intake import Intake
 from todoke_shared.accounts import Account, Config
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import LINE_EVENTS
@@ -32,12 +33,12 @@ def topics() -> CheckedTopics:
 
 
 @pytest.fixture
-def door(topics: CheckedTopics) -> IngestDoor:
+def door(topics: CheckedTopics) -> Doors:
     """A door with one account, whose bot is known."""
     return new_door(topics, destination=BOT)
 
 
-async def deliver(door: IngestDoor, body: bytes) -> Answer:
+async def deliver(door: Doors, body: bytes) -> Answer:
     """As LINE does it."""
     return await door.take_line_webhook("main", body, sign(body))
 
@@ -49,13 +50,13 @@ def field_of(answer: Answer) -> str:
     return error.field
 
 
-async def test_each_event_is_a_record_under_its_user(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_each_event_is_a_record_under_its_user(door: Doors, topics: CheckedTopics) -> None:
     """200 {} once all is durable, each event untouched with account, shop and times."""
     message = line_event(
         type="message", webhookEventId="01KG8Q9V7ZJ3V8C1S6T4R2M0XB", message={"type": "text", "text": "茶"}
     )
     answer = await deliver(door, delivery(line_event(), message))
-    assert (answer.status, answer.to_json()) == (200, b"{}")
+    assert (answer.status, answer.content()) == (200, b"{}")
     assert [record.key for record in topics.records] == [f"line:main:{USER}".encode()] * 2
     follow, said = (LineEvent.from_json(record.value) for record in topics.records)
     assert (follow.account, follow.shop, follow.event) == ("main", "main", line_event())
@@ -65,7 +66,7 @@ async def test_each_event_is_a_record_under_its_user(door: IngestDoor, topics: C
 
 
 @pytest.mark.parametrize("secret", [OLD_SECRET, SECRET])
-async def test_both_secrets_open_while_one_is_replaced(door: IngestDoor, secret: str) -> None:
+async def test_both_secrets_open_while_one_is_replaced(door: Doors, secret: str) -> None:
     """A reissued secret needs no moment of silence."""
     body = delivery(line_event())
     assert (await door.take_line_webhook("main", body, sign(body, secret))).status == 200
@@ -74,7 +75,7 @@ async def test_both_secrets_open_while_one_is_replaced(door: IngestDoor, secret:
 @pytest.mark.parametrize(
     "signature", [None, "", "署名", "caf\xe9", "\udcff", sign(b"another body"), sign(delivery(line_event()), "guessed")]
 )
-async def test_nobody_else_gets_in(door: IngestDoor, topics: CheckedTopics, signature: str | None) -> None:
+async def test_nobody_else_gets_in(door: Doors, topics: CheckedTopics, signature: str | None) -> None:
     """A missing, foreign or wrong signature is 401 and leaves nothing in any topic."""
     answer = await door.take_line_webhook("main", delivery(line_event()), signature)
     assert (answer.status, field_of(answer), topics.records) == (401, "x-line-signature", [])
@@ -83,19 +84,19 @@ async def test_nobody_else_gets_in(door: IngestDoor, topics: CheckedTopics, sign
 async def test_an_empty_secret_opens_nothing(topics: CheckedTopics) -> None:
     """A secret variable that is set to nothing must not let everybody in."""
     config = Config(accounts={"main": Account(channel_secrets=("",), access_token="token")})
-    door = IngestDoor(topics, new_door(topics).clock, config)
+    door = Doors(Intake(topics, new_door(topics).intake.clock, config))
     body = delivery(line_event())
     assert (await door.take_line_webhook("main", body, sign(body, ""))).status == 401
 
 
-async def test_an_unknown_account_is_not_found(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_an_unknown_account_is_not_found(door: Doors, topics: CheckedTopics) -> None:
     """404, signed or not."""
     body = delivery(line_event())
     answer = await door.take_line_webhook("other", body, sign(body))
     assert (answer.status, field_of(answer), topics.records) == (404, "account", [])
 
 
-async def test_another_bots_delivery_is_refused(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_another_bots_delivery_is_refused(door: Doors, topics: CheckedTopics) -> None:
     """A webhook URL entered at the wrong account is 400; where no bot is configured, any is right."""
     body = delivery(line_event(), destination=USER)
     answer = await deliver(door, body)
@@ -103,7 +104,7 @@ async def test_another_bots_delivery_is_refused(door: IngestDoor, topics: Checke
     assert (await deliver(new_door(topics), body)).status == 200
 
 
-async def test_lines_test_delivery_is_answered(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_lines_test_delivery_is_answered(door: Doors, topics: CheckedTopics) -> None:
     """LINE's console sends an empty list to check the URL."""
     answer = await deliver(door, delivery())
     assert (answer.status, topics.records) == (200, [])
@@ -118,7 +119,7 @@ async def test_lines_test_delivery_is_answered(door: IngestDoor, topics: Checked
         (as_bytes({"destination": BOT, "events": {}}), "events"),
     ],
 )
-async def test_what_is_no_delivery_is_refused(door: IngestDoor, body: bytes, field: str) -> None:
+async def test_what_is_no_delivery_is_refused(door: Doors, body: bytes, field: str) -> None:
     """Even signed, a body that is no delivery is 400 and names the field."""
     answer = await deliver(door, body)
     assert (answer.status, field_of(answer)) == (400, field)
@@ -144,7 +145,7 @@ async def test_what_is_no_delivery_is_refused(door: IngestDoor, body: bytes, fie
     ],
 )
 async def test_a_bad_event_becomes_a_dead_letter_and_the_rest_flows(
-    door: IngestDoor, topics: CheckedTopics, bad: object, field: str
+    door: Doors, topics: CheckedTopics, bad: object, field: str
 ) -> None:
     """The delivery is 200; the bad event is in the dead-letter topic, as it came, with field and reason."""
     answer = await deliver(door, delivery(line_event(), bad, line_event(webhookEventId="last")))
@@ -158,7 +159,7 @@ async def test_a_bad_event_becomes_a_dead_letter_and_the_rest_flows(
     assert json.loads(letter.value) == bad or "NaN" in letter.value.decode()
 
 
-async def test_an_event_too_large_for_any_topic_does_not_stop_the_rest(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_an_event_too_large_for_any_topic_does_not_stop_the_rest(door: Doors, topics: CheckedTopics) -> None:
     """Its dead letter says so without it: an answer of 503 would make LINE deliver it for ever."""
     huge = line_event(message={"text": "x" * 1_500_000})
     assert (await deliver(door, delivery(huge, line_event()))).status == 200
@@ -166,7 +167,7 @@ async def test_an_event_too_large_for_any_topic_does_not_stop_the_rest(door: Ing
     assert (letter.topic, letter.value, good.topic) == (LINE_EVENTS.dead_letters, None, LINE_EVENTS.name)
 
 
-async def test_unknown_types_and_fields_are_carried(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_unknown_types_and_fields_are_carried(door: Doors, topics: CheckedTopics) -> None:
     """What LINE invents tomorrow goes through; an event of nobody has its own id as key."""
     new = line_event(type="teleport", source={"type": "group", "groupId": "C1"}, teleport={"to": None})
     assert (await deliver(door, delivery(new))).status == 200
@@ -175,7 +176,7 @@ async def test_unknown_types_and_fields_are_carried(door: IngestDoor, topics: Ch
     assert LineEvent.from_json(record.value).event == new
 
 
-async def test_an_event_without_id_is_known_again_when_redelivered(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_an_event_without_id_is_known_again_when_redelivered(door: Doors, topics: CheckedTopics) -> None:
     """The derived id is the same for the same event, redelivered or written in another order; another event differs."""
     plain = line_event(webhookEventId=None)
     again = dict(reversed({**plain, "deliveryContext": {"isRedelivery": True}}.items()))
@@ -186,7 +187,7 @@ async def test_an_event_without_id_is_known_again_when_redelivered(door: IngestD
     assert first.key == second.key != third.key
 
 
-async def test_no_delivery_is_confirmed_while_kafka_is_away(door: IngestDoor, topics: CheckedTopics) -> None:
+async def test_no_delivery_is_confirmed_while_kafka_is_away(door: Doors, topics: CheckedTopics) -> None:
     """503 makes LINE deliver again."""
     topics.away = True
     answer = await deliver(door, delivery(line_event()))

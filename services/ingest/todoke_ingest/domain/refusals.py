@@ -1,5 +1,7 @@
 """How a door says no: one item of a request, or the request as a whole."""
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from todoke_shared.errors import BadMessageError
@@ -18,13 +20,16 @@ class Refusal(BaseModel):
 
 
 class RequestRefusedError(ValueError):
-    """Nothing of this request can be taken; `status` is the HTTP status that says so."""
+    """Nothing of this request can be taken; `status` is the HTTP status that says so, with `headers` of its own."""
 
-    def __init__(self, status: int, reason: str, *, field: str = WHOLE_BODY) -> None:
+    def __init__(
+        self, status: int, reason: str, *, field: str = WHOLE_BODY, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.field = field
+        self.headers = headers or {}
 
 
 def refusal(error: BadMessageError, index: int | None) -> Refusal:

@@ -1,5 +1,1 @@
-"""The doors of ingest: parse, decide, publish, answer."""
-
-from todoke_ingest.handlers.door import IngestDoor
-
-__all__ = ["IngestDoor"]
+"""The doors of ingest: parse, decide, publish, answer. Each is a function of what stands behind it and a request."""

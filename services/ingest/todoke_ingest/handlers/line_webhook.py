@@ -1,47 +1,39 @@
 """POST /webhooks/line/{account} -> line.events.v1. A bad event becomes a dead letter and the others flow on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from todoke_ingest.answers import Answer, refused, try_again
-from todoke_ingest.domain.line_webhook import as_it_came, read_delivery, read_line_event, record_key
+from todoke_ingest.domain.line_webhook import read_delivery, read_line_event, record_key
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_ingest.domain.signature import is_signed
+from todoke_ingest.handlers.intake import Intake, dead_letter
+from todoke_ingest.requests import DoorRequest
 from todoke_shared.accounts import Account, Config
 from todoke_shared.contracts.topics import LINE_EVENTS
 from todoke_shared.errors import BadMessageError, SlowDownError
-from todoke_shared.kafka.records import Outgoing, Publisher
+from todoke_shared.kafka.records import Outgoing
 from todoke_shared.telemetry import metrics
 
 DOOR = "line"
 
 
-@dataclass(frozen=True)
-class LineRequest:
-    """A delivery as it came: the account its URL names, the raw body, the header x-line-signature."""
-
-    account: str
-    body: bytes
-    signature: str | None
-
-
-async def take_line_webhook(
-    request: LineRequest, *, publisher: Publisher, config: Config, received_at: datetime
-) -> Answer:
+async def take_line_webhook(intake: Intake, request: DoorRequest) -> Answer:
     """200 once all is durable; 404, 401 and 400 as they say; 503 makes LINE deliver again."""
+    name = request.path["account"]
     try:
-        account = _known(config, request.account)
-        if not is_signed(request.body, request.signature, account.channel_secrets):
+        account = _known(intake.config, name)
+        if not is_signed(request.body, request.headers.get("x-line-signature"), account.channel_secrets):
             raise RequestRefusedError(401, "is not one of this account over this body", field="x-line-signature")
         events = read_delivery(request.body, account)
     except RequestRefusedError as error:
         metrics.EVENTS_REFUSED.labels(DOOR, str(error.status)).inc()
         return refused(error)
-    records = [_record(raw, request.account, account, received_at) for raw in events]
+    received_at = intake.clock.wall()
+    records = [_record(raw, name, account, received_at) for raw in events]
     try:
         if records:
-            await publisher.publish(records)
+            await intake.publisher.publish(records)
     except SlowDownError:
         metrics.EVENTS_REFUSED.labels(DOOR, "503").inc(len(records))
         return try_again("Kafka did not acknowledge; deliver again")
@@ -60,23 +52,8 @@ def _record(raw: object, name: str, account: Account, received_at: datetime) -> 
     try:
         event = read_line_event(raw, name, account.shop, received_at)
     except BadMessageError as error:
-        return _dead_letter(raw, name, received_at, error)
+        return dead_letter(LINE_EVENTS.dead_letters, raw, error, f"POST /webhooks/line/{name}")
     return Outgoing(LINE_EVENTS.name, record_key(event), event.to_json())
-
-
-def _dead_letter(raw: object, name: str, received_at: datetime, error: BadMessageError) -> Outgoing:
-    return Outgoing(
-        topic=LINE_EVENTS.dead_letters,
-        key=None,
-        value=as_it_came(raw),
-        headers={
-            "todoke-service": "ingest",
-            "todoke-reason": error.reason,
-            "todoke-field": error.field or "",
-            "todoke-origin": f"POST /webhooks/line/{name}",
-            "todoke-received-at": received_at.isoformat(),
-        },
-    )
 
 
 def _count(records: Sequence[Outgoing]) -> None:

@@ -1,0 +1,34 @@
+-- What was taken while Kafka was away, waiting for its return in the form that every room's relay publishes
+-- depends:
+
+-- migrate: apply
+CREATE TABLE outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    shard int NOT NULL,
+    topic text NOT NULL,
+    key bytea,
+    value bytea,
+    headers jsonb NOT NULL
+);
+
+-- One row: how full the spool is. Its lock makes the limit exact however many ingests fill it.
+CREATE TABLE spool_room (
+    only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),
+    bytes bigint NOT NULL DEFAULT 0 CHECK (bytes >= 0)
+);
+INSERT INTO spool_room DEFAULT VALUES;
+
+-- Whatever leaves the outbox gives its room back, whoever deletes it.
+CREATE FUNCTION give_room_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ingest.spool_room
+       SET bytes = bytes - (SELECT coalesce(sum(coalesce(octet_length(key), 0) + coalesce(octet_length(value), 0)), 0)
+                              FROM gone);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER give_room_back AFTER DELETE ON outbox
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION give_room_back();
+
+-- migrate: rollback
+DROP TABLE outbox, spool_room;
+DROP FUNCTION give_room_back;
