@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from todoke_ingest.adapters.deadline import PublisherInTime
+from todoke_ingest.adapters.durable import DurablePublisher
+from todoke_ingest.adapters.idempotency import purge
+from todoke_ingest.adapters.keys import KeyRing
+from todoke_ingest.adapters.redirects import Redirects
+from todoke_ingest.adapters.spool import PostgresSpool
 from todoke_ingest.app import Doorway, build_app
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.accounts import Config, load_config
 from todoke_shared.kafka.publish import KafkaPublisher
+from todoke_shared.kafka.relay import Relay
 from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.pool import open_pool
@@ -21,6 +26,7 @@ from todoke_shared.telemetry.loops import Loops
 
 logger = logging.getLogger("todoke.ingest")
 NAME = "ingest"
+POOL_SIZE = 8
 MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 
 
@@ -29,32 +35,49 @@ def create_app(settings: IngestSettings) -> Doorway:
     config = load_config(settings.config)
     if settings.config is None:
         logger.warning("TODOKE_CONFIG is not set: the webhook door trusts the LINE simulator's secret and no other")
+    if not settings.keys_required:
+        logger.warning("the doors take events without a key; TODOKE_KEYS=required asks for one")
     return build_app(settings, lambda: open_intake(settings, config))
 
 
 @asynccontextmanager
 async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator[Intake]:
-    """The door on a pool (for the clock alone: ingest has no tables) and a producer; closed in turn, flushed first.
+    """The intake on a pool and a producer; closed in turn, flushed first.
 
-    Raises OSError, KafkaError or asyncpg.PostgresError when one of them is not there, to be tried again.
+    It opens without Kafka, whose absence the spool bridges. Raises OSError or asyncpg.PostgresError when PostgreSQL is
+    not there, to be tried again.
     """
-    pool = await open_pool(settings.postgres_dsn, application="ingest", schema="ingest", size=2)
-    publisher = KafkaPublisher(settings.kafka_bootstrap_servers, client_id="todoke-ingest")
+    pool = await open_pool(settings.postgres_dsn, application=NAME, schema=NAME, size=POOL_SIZE)
+    kafka = KafkaPublisher(settings.kafka_bootstrap_servers, client_id=f"todoke-{NAME}")
+    relay = Relay(pool, NAME, kafka)
+    publisher = DurablePublisher(
+        kafka, PostgresSpool(pool, relay, limit=settings.spool_bytes), seconds=settings.acknowledge_seconds
+    )
+    keys = KeyRing(required=settings.keys_required)
+    redirects = Redirects.on(pool, publisher)
     loops = Loops()
     try:
         clock = await open_clock(pool)
-        await publisher.start()
+        await keys.refresh(pool)
+        await publisher.look_behind()
 
         async def follow_clock() -> None:
             clock.resample(await sample_clock(pool))
             await asyncio.sleep(RESAMPLE_SECONDS)
 
         loops.start("clock", follow_clock)
+        loops.start("keys", lambda: keys.follow(pool))
+        loops.start("idempotency", lambda: purge(pool))
+        loops.start("spool", publisher.follow_spool)
+        redirects.start()
         logger.info("ingest is ready")
-        yield Intake(PublisherInTime(publisher, settings.acknowledge_seconds), clock, config, pool)
+        yield Intake(publisher, clock, config, pool, keys, redirects)
     finally:
+        await redirects.stop()
+        await publisher.flush()
         await loops.stop()
-        await publisher.stop()
+        await relay.release()
+        await kafka.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await pool.close()

@@ -37,7 +37,8 @@ class KafkaPublisher:
             "max_request_size": MAX_RECORD_BYTES + FRAMING_BYTES,
         }
         self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect. Raises aiokafka's KafkaConnectionError when no broker answers."""
@@ -51,6 +52,9 @@ class KafkaPublisher:
 
     async def stop(self) -> None:
         """Flush, for at most FLUSH_SECONDS, and close."""
+        under_way = {task for task in (self._starting, *self._closing) if task is not None and not task.done()}
+        if under_way:
+            await asyncio.wait(under_way, timeout=FLUSH_SECONDS)
         producer, self._producer = self._producer, None
         if producer is not None:
             await _close(producer)
@@ -63,7 +67,7 @@ class KafkaPublisher:
         for record in records:
             if size_of(record) > MAX_RECORD_BYTES:
                 raise TooLargeError(f"a record of {size_of(record)} bytes does not fit into {record.topic}")
-        producer = await self._ready()
+        producer = self._producer or await self._ready()
         try:
             waits = [
                 await producer.send(
@@ -76,6 +80,11 @@ class KafkaPublisher:
                 for record in records
             ]
             await asyncio.gather(*waits)
+        except asyncio.CancelledError:
+            # Whoever gave up waiting will write these records again. aiokafka would keep them and try for ever, so
+            # that a long absence of Kafka's would end in a flood of repeats.
+            self._let_go(producer)
+            raise
         except KafkaError as error:
             if not error.retriable:
                 # The refused batch has used up its sequence number: this producer can never write there again.
@@ -83,15 +92,23 @@ class KafkaPublisher:
             raise SlowDownError(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
     async def _ready(self) -> AIOKafkaProducer:
-        async with self._starting:
-            if self._producer is None:
-                try:
-                    await self.start()
-                except KafkaError as error:
-                    raise SlowDownError(f"Kafka does not answer: {type(error).__name__}") from error
+        # Not cancelled with its caller: a connection given up half-way would be left open.
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self.start())
+        try:
+            await asyncio.shield(self._starting)
+        except KafkaError as error:
+            raise SlowDownError(f"Kafka does not answer: {type(error).__name__}") from error
         if self._producer is None:
             raise SlowDownError("the Kafka producer has been stopped")
         return self._producer
+
+    def _let_go(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer = None
+            closing = asyncio.create_task(_abandon(producer))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def _give_up(self, producer: AIOKafkaProducer) -> None:
         """Let the next call begin with a producer of its own, unless somebody else has seen to that already."""
@@ -106,10 +123,21 @@ def size_of(record: Outgoing) -> int:
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Close without waiting for what is under way; whoever waits for it has a deadline of his own.
+
+    aiokafka has no public way to do so: `stop` flushes, and for ever.
+    """
+    with suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await producer.client.close()
+            await producer._sender.close()
+    producer._closed = True
+
+
 async def _close(producer: AIOKafkaProducer) -> None:
     try:
         async with asyncio.timeout(FLUSH_SECONDS):
             await producer.stop()
     except TimeoutError:
-        with suppress(KafkaError, OSError):
-            await producer.client.close()
+        await _abandon(producer)

@@ -13,8 +13,19 @@ SET_ASIDE = Counter(
 LOOP_ERRORS = Counter("todoke_loop_errors_total", "Rounds of a background loop that failed", ["loop", "error"])
 
 # Ingest
-EVENTS_ACCEPTED = Counter("todoke_events_accepted_total", "Events durable in Kafka", ["door"])
+EVENTS_ACCEPTED = Counter("todoke_events_accepted_total", "Events durable in Kafka or in the spool", ["door"])
 EVENTS_REFUSED = Counter("todoke_events_refused_total", "Requests or items answered 4xx or 5xx", ["door", "status"])
+SPOOLED = Counter("todoke_spooled_total", "Records kept in PostgreSQL because Kafka was away", ["topic"])
+SPOOL_BYTES = Gauge("todoke_spool_bytes", "How full the spool is; at TODOKE_SPOOL_BYTES the doors answer 503")
+CLICKS_LOST = Counter("todoke_clicks_lost_total", "Clicks that nothing could take; their redirects were answered")
+NOTICES = Counter("todoke_notices_total", "Ids that shops gave notice of, stored to be fetched", ["door"])
+FETCHES = Counter(
+    "todoke_fetches_total",
+    "Entities fetched back from a shop by what came of it: found, gone, away, slow, denied, failed, garbage",
+    ["platform", "shop", "outcome"],
+)
+FETCH_SECONDS = Histogram("todoke_fetch_seconds", "A shop's answer time", ["platform", "shop"])
+FETCHES_WAITING = Gauge("todoke_fetches_waiting", "Entities to be fetched or looked at again", ["platform", "shop"])
 
 # Segmenter
 TRIGGERS = Counter("todoke_triggers_total", "Triggers emitted", ["campaign", "kind"])

@@ -121,7 +121,7 @@ def test_the_first_events_are_taken_and_are_about_mai(page: Path) -> None:
     assert bodies
     for body in bodies:
         [raw] = read_request(body.encode(), PLAIN, {}).events
-        assert read_event(raw, datetime(2026, 4, 1, tzinfo=UTC)).event.id == json.loads(body)["id"]
+        assert read_event(raw, datetime(2026, 4, 1, tzinfo=UTC)).id == json.loads(body)["id"]
         assert f"line:main:{mai}" in body
 
 

@@ -91,7 +91,7 @@ async def test_binary_mode_refuses_headers_that_are_no_text(door: Doors, header:
 async def test_a_missing_time_is_the_clocks(door: Doors, topics: CheckedTopics) -> None:
     """An event without time happened now, by the fleet's clock."""
     await door.take_events(as_bytes(event(time=None)))
-    assert topics.values()[0]["time"] == "2026-01-31T00:00:00Z"
+    assert topics.values()[0]["time"] == "2026-01-31T00:00:00+00:00"
 
 
 async def test_catalogue_events_keep_their_products_order(door: Doors, topics: CheckedTopics) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
+import msgspec
 from pydantic import ValidationError
 
-from todoke_ingest.domain.json_values import read_json
+from todoke_ingest.domain.json_values import parse_strictly, read_json
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_shared.contracts.ec_events import AboutProduct, EventData, check_event
-from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, CloudEvent, bad_message
+from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, CloudEvent, bad_message, is_suspect
 from todoke_shared.contracts.json_values import check_json
 from todoke_shared.errors import BadMessageError
 
@@ -26,21 +27,27 @@ MAX_AHEAD = timedelta(minutes=15)
 """A clock further ahead than this is broken; its events would overrule truer ones for as long as it is."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+"""What any reader of the topic understands; the other spellings of RFC 3339 are written anew."""
+_ENCODER = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EventsRequest:
-    """What came in one request: JSON values that claim to be events. A batch's answer counts them by index."""
+    """What came in one request: JSON values that claim to be events. A batch's answer counts them by index.
+
+    `strict`: what read them knows no NaN and no Infinity, so that there are none to look for.
+    """
 
     events: list[object]
     is_batch: bool
+    strict: bool
 
 
-@dataclass(frozen=True)
-class ReadEvent:
+class ReadEvent(msgspec.Struct, frozen=True):
     """An event as it goes into its topic: `key` keeps one person's (or product's) events in order."""
 
-    event: CloudEvent
+    id: str
     key: bytes
     value: bytes
 
@@ -53,42 +60,61 @@ def read_request(body: bytes, content_type: str, headers: Mapping[str, str]) -> 
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in (SINGLE, BATCH, PLAIN):
         raise RequestRefusedError(415, f"send {SINGLE}, {BATCH} or {PLAIN}", field="Content-Type")
-    attributes = _binary_attributes(headers) if media_type == PLAIN else {}
-    if attributes:
+    if media_type == PLAIN and (attributes := _binary_attributes(headers)):
         data = {"data": read_json(body)} if body else {}
-        return EventsRequest([{**attributes, **data}], is_batch=False)
-    value = read_json(body)
+        return EventsRequest([{**attributes, **data}], is_batch=False, strict=False)
+    strict, value = parse_strictly(body)
     if isinstance(value, list) and media_type != SINGLE:
         if len(value) > MAX_EVENTS:
             raise RequestRefusedError(413, f"holds more than {MAX_EVENTS:,} events; split the batch")
-        return EventsRequest(value, is_batch=True)
+        return EventsRequest(value, is_batch=True, strict=strict)
     if media_type == BATCH:
         raise RequestRefusedError(400, "must be a JSON array of events")
-    return EventsRequest([value], is_batch=False)
+    return EventsRequest([value], is_batch=False, strict=strict)
 
 
-def read_event(raw: object, now: datetime) -> ReadEvent:
+def read_event(raw: object, now: datetime, *, shop: str | None = None, strict: bool = False) -> ReadEvent:
     """One event, sure to be in the vocabulary and to fit every room. BadMessageError names the field and the reason.
 
-    A missing `time` is `now`. A null attribute is a missing one (CloudEvents JSON format, 2.3).
+    A missing `time` is `now`. A null attribute is a missing one (CloudEvents JSON format, 2.3). `shop`: whose key the
+    sender has, and so the only shop it may speak for. `strict` as EventsRequest has it.
     """
     if not isinstance(raw, dict):
         raise BadMessageError("must be a JSON object that holds one CloudEvent")
-    check_json(raw)
+    if not strict:
+        check_json(raw)
     if "data_base64" in raw:
         raise BadMessageError("is not read here; send a JSON object as data", field="data_base64")
     attributes = {name: value for name, value in raw.items() if value is not None}
-    _check_time_text(attributes.setdefault("time", now.isoformat()))
+    if "time" not in attributes:
+        attributes["time"] = now.isoformat()
+    plain_time = _check_time_text(attributes["time"])
+    if shop is not None and attributes.setdefault("shop", shop) != shop:
+        raise BadMessageError("is not the shop of this key; leave it out, or use a key of that shop", field="shop")
     try:
         event = CloudEvent.model_validate(attributes)
     except ValidationError as error:
         raise bad_message(error) from None
     _check_not_ahead(event.time, now)
     key = _key(event, check_event(event))
-    value = event.to_json()
+    if not plain_time:
+        attributes["time"] = event.time.isoformat()
+    attributes.setdefault("shop", event.shop)
+    attributes.setdefault("datacontenttype", event.datacontenttype)
+    return ReadEvent(event.id, key, _encode(attributes))
+
+
+def _encode(attributes: dict[str, object]) -> bytes:
+    try:
+        value = _ENCODER.encode(attributes)
+    except (ValueError, OverflowError):  # an integer beyond 64 bits
+        check_json(attributes)
+        raise
+    if is_suspect(value):
+        check_json(attributes)
     if len(value) > MAX_EVENT_BYTES:
         raise BadMessageError(f"is larger than {MAX_EVENT_BYTES // 1024} KiB; send a link to what is large")
-    return ReadEvent(event, key, value)
+    return value
 
 
 def _binary_attributes(headers: Mapping[str, str]) -> dict[str, object]:
@@ -106,10 +132,20 @@ def _binary_attributes(headers: Mapping[str, str]) -> dict[str, object]:
     return attributes
 
 
-def _check_time_text(time: object) -> None:
+def _check_time_text(time: object) -> bool:
+    """Whether any reader of the topic understands the text as it is."""
     # pydantic would also read 1767225600, and "1767225600", as an instant: a guess that a producer never meant.
-    if not isinstance(time, str) or not _RFC3339.fullmatch(time):
-        raise BadMessageError("must be an RFC 3339 timestamp such as 2026-01-31T09:00:00+09:00", field="time")
+    if not isinstance(time, str):
+        raise _no_time()
+    if _PLAIN_TIME.fullmatch(time):
+        return True
+    if not _RFC3339.fullmatch(time):
+        raise _no_time()
+    return False
+
+
+def _no_time() -> BadMessageError:
+    return BadMessageError("must be an RFC 3339 timestamp such as 2026-01-31T09:00:00+09:00", field="time")
 
 
 def _check_not_ahead(time: datetime, now: datetime) -> None:

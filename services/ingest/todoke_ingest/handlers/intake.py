@@ -1,10 +1,12 @@
 """What stands behind every door: the way into Kafka, the clock, the configuration, PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 
+from todoke_ingest.adapters.keys import KeyRing
+from todoke_ingest.adapters.redirects import Redirects
 from todoke_ingest.answers import Answer, try_again
 from todoke_ingest.domain.cloudevents import ReadEvent, read_event
 from todoke_ingest.domain.line_webhook import as_it_came
@@ -34,13 +36,15 @@ class Intake:
 
     May block: on the publisher, for its deadline. May lose: nothing that it has published. May repeat: what was
     answered 503 and is sent again; readers recognise an event by its id. `pool` is None where a door that needs
-    PostgreSQL is not used (the in-process pipeline).
+    PostgreSQL is not used (the in-process pipeline). `keys` lets nobody in unless it is told otherwise.
     """
 
     publisher: Publisher
     clock: Clock
     config: Config
     pool: "asyncpg.Pool[asyncpg.Record] | None" = None
+    keys: KeyRing = field(default_factory=KeyRing)
+    redirects: Redirects | None = None
 
     @property
     def database(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -49,14 +53,16 @@ class Intake:
             raise RuntimeError("this door needs PostgreSQL; open the intake with a pool")
         return self.pool
 
-    def sort_out(self, raws: Iterable[object]) -> tuple[list[ReadEvent], list[BadEvent]]:
-        """Hold CloudEvents against the vocabulary, each by itself."""
+    def sort_out(
+        self, raws: Iterable[object], *, shop: str | None = None, strict: bool = False
+    ) -> tuple[list[ReadEvent], list[BadEvent]]:
+        """Hold CloudEvents against the vocabulary, each by itself. `shop` and `strict` as `read_event` has them."""
         now = self.clock.now()
         good: list[ReadEvent] = []
         bad: list[BadEvent] = []
         for index, raw in enumerate(raws):
             try:
-                good.append(read_event(raw, now))
+                good.append(read_event(raw, now, shop=shop, strict=strict))
             except BadMessageError as error:
                 bad.append(BadEvent(index, raw, error))
         return good, bad

@@ -1,0 +1,151 @@
+"""What ingest says 2xx on: Kafka's acknowledgement, or, while Kafka is away, a place in PostgreSQL's spool.
+
+Requests that come in together go out together: one deadline, one wait for all of them.
+
+May block: for the deadline on Kafka, then for the spool's on PostgreSQL. May lose: nothing that it has returned from.
+May repeat: records given up on Kafka may be written there after all, and again from the spool; readers recognise an
+event by its id. Order: while this process spools, all that it takes goes through the spool, so that one customer's
+events keep theirs; between processes only the events' own time tells.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from todoke_shared.errors import SlowDownError
+from todoke_shared.kafka.records import Outgoing, Publisher
+from todoke_shared.telemetry import metrics
+
+logger = logging.getLogger("todoke.ingest")
+IDLE_SECONDS = 1.0
+"""How often an ingest that has nothing to do with the spool looks whether another, now gone, has left something."""
+MANY = 1000
+"""A spool that gives so many at once is far from empty."""
+HOLD_SECONDS = 0.5
+"""How long requests may be held while the last records leave; then they go into the spool again."""
+
+_Waiting = tuple[Sequence[Outgoing], "asyncio.Future[None]"]
+
+
+class Spool(Protocol):
+    """Where records wait for Kafka's return."""
+
+    async def put(self, records: Sequence[Outgoing]) -> None:
+        """Return once they are durable. SlowDownError when there is no room, or nobody to keep them."""
+
+    async def drain_some(self) -> int:
+        """Bring some to Kafka and tell how many. SlowDownError while it is away."""
+
+    async def has_left(self) -> bool:
+        """Whether all that this ingest has put in, and what it found there at first, has reached Kafka."""
+
+
+class DurablePublisher:
+    """Kafka within `seconds`, else the spool."""
+
+    def __init__(self, kafka: Publisher, spool: Spool, *, seconds: float) -> None:
+        self._kafka = kafka
+        self._spool = spool
+        self._seconds = seconds
+        self._waiting: list[_Waiting] = []
+        self._carrying: set[asyncio.Task[None]] = set()
+        self._spooling = False
+        self._puts = 0
+        self._may_store = asyncio.Event()
+        self._may_store.set()
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Return once every record is durable. SlowDownError when one may not be."""
+        loop = asyncio.get_running_loop()
+        durable = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._set_off)  # with whatever else this turn of the loop brings in
+        self._waiting.append((records, durable))
+        await durable
+
+    async def follow_spool(self) -> None:
+        """A round of the loop that drains the spool and, once that is done, goes back to Kafka directly."""
+        if not self._spooling:
+            await asyncio.sleep(IDLE_SECONDS)
+        drained = MANY
+        while drained >= MANY:
+            drained = await self._spool.drain_some()
+        if self._spooling:
+            await self._go_back()
+
+    async def look_behind(self) -> None:
+        """Begin by spooling when an earlier life has left something there: it goes first."""
+        self._spooling = not await self._spool.has_left()
+
+    async def _go_back(self) -> None:
+        """Let new requests wait while the last of the spool leaves: else, under load, it would never be empty."""
+        self._may_store.clear()
+        try:
+            async with asyncio.timeout(HOLD_SECONDS):
+                while self._puts or not await self._spool.has_left():
+                    if not await self._spool.drain_some():
+                        await asyncio.sleep(0.01)
+            self._spooling = False
+            logger.warning("the spool has been drained, and Kafka takes events again")
+        except TimeoutError:
+            return  # into the spool for another round
+        finally:
+            self._may_store.set()
+
+    async def flush(self) -> None:
+        """Return when all that was given is durable or has been refused."""
+        while self._waiting or self._carrying:
+            await asyncio.gather(*self._carrying, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    def _set_off(self) -> None:
+        together, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._carry(together))
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+
+    async def _carry(self, together: list[_Waiting]) -> None:
+        try:
+            await self._store([record for records, _ in together for record in records])
+        except SlowDownError as error:
+            for _, durable in together:
+                _fail(durable, SlowDownError(str(error)))
+        except Exception as error:  # noqa: BLE001 - one request's fault: told to it alone, the others are none the worse
+            if len(together) == 1:
+                _fail(together[0][1], error)
+            for one in together if len(together) > 1 else ():
+                await self._carry([one])
+        else:
+            for _, durable in together:
+                if not durable.done():
+                    durable.set_result(None)
+
+    async def _store(self, records: Sequence[Outgoing]) -> None:
+        await self._may_store.wait()
+        if not self._spooling:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await self._kafka.publish(records)
+                return
+            except (TimeoutError, SlowDownError) as error:
+                if not self._spooling:
+                    reason = str(error) or f"no acknowledgement within {self._seconds:g} s"
+                    logger.warning("Kafka is away (%s): events go into the spool", reason)
+                self._spooling = True
+        self._puts += 1
+        try:
+            await self._spool.put(records)
+        finally:
+            self._puts -= 1
+        _count(records)
+
+
+def _fail(durable: "asyncio.Future[None]", error: Exception) -> None:
+    if not durable.done():
+        durable.set_exception(error)
+
+
+def _count(records: Iterable[Outgoing]) -> None:
+    for record in records:
+        metrics.SPOOLED.labels(record.topic).inc()

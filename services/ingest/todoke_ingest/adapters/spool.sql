@@ -1,0 +1,13 @@
+-- name: take_room
+-- Room for $1 bytes more, as long as the spool then holds at most $2: its size, or no row when it is full.
+UPDATE spool_room SET bytes = bytes + $1::bigint WHERE bytes + $1::bigint <= $2::bigint RETURNING bytes;
+
+-- name: last
+-- The newest record that this transaction has put in: the room's lock keeps all others out until it commits.
+SELECT max(id) FROM outbox;
+
+-- name: look
+-- How full the spool is, and whether any record in it up to $1 (any at all, when null) waits for Kafka. What the relay
+-- has set aside does not: Kafka will never take it.
+SELECT bytes, EXISTS (SELECT FROM outbox WHERE shard >= 0 AND ($1::bigint IS NULL OR id <= $1)) AS waiting
+  FROM spool_room;

@@ -1,0 +1,185 @@
+"""What ingest says 2xx on: Kafka, or the spool while Kafka is away."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.support.doors import Doors
+from tests.unit.ingest.stand_ins import CheckedTopics, as_bytes, event, new_door
+from todoke_ingest.adapters.durable import DurablePublisher
+from todoke_shared.contracts.topics import EC_EVENTS
+from todoke_shared.errors import SlowDownError
+from todoke_shared.kafka.records import Outgoing
+
+
+class MovedKafka(CheckedTopics):
+    """A Kafka that is told how to behave: `away` refuses at once, `silent` takes and never acknowledges."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent = False
+        self.calls = 0
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Wait for ever while silent."""
+        self.calls += 1
+        if self.silent:
+            await asyncio.Event().wait()
+        await super().publish(records)
+
+
+@dataclass
+class ListSpool:
+    """A spool in memory that brings back into `kafka`."""
+
+    kafka: CheckedTopics
+    room: int = 1000
+    waiting: list[Outgoing] = field(default_factory=list)
+    pause: asyncio.Event | None = None
+
+    async def put(self, records: Sequence[Outgoing]) -> None:
+        """All or nothing."""
+        if self.pause is not None:
+            await self.pause.wait()
+        if len(self.waiting) + len(records) > self.room:
+            raise SlowDownError("the spool is full")
+        self.waiting += records
+
+    async def drain_some(self) -> int:
+        """All of it."""
+        some = list(self.waiting)
+        if some:
+            await self.kafka.publish(some)
+            self.waiting = self.waiting[len(some) :]
+        return len(some)
+
+    async def has_left(self) -> bool:
+        """Whether nothing waits."""
+        return not self.waiting
+
+
+def record(name: str) -> Outgoing:
+    """A record of its own."""
+    return Outgoing(f"{EC_EVENTS.name}.dlq", name.encode(), name.encode())
+
+
+def names(records: Sequence[Outgoing]) -> list[bytes | None]:
+    """Which they are."""
+    return [record.value for record in records]
+
+
+@pytest.fixture
+def kafka() -> MovedKafka:
+    """Kafka's stand-in."""
+    return MovedKafka()
+
+
+@pytest.fixture
+def spool(kafka: MovedKafka) -> ListSpool:
+    """The spool's stand-in."""
+    return ListSpool(kafka)
+
+
+@pytest.fixture
+def durable(kafka: MovedKafka, spool: ListSpool) -> DurablePublisher:
+    """With a short patience."""
+    return DurablePublisher(kafka, spool, seconds=0.02)
+
+
+async def test_requests_of_one_moment_go_out_together(durable: DurablePublisher, kafka: MovedKafka) -> None:
+    """One call of the producer for all of them, in the order in which they came."""
+    await asyncio.gather(*(durable.publish([record(f"{n}a"), record(f"{n}b")]) for n in range(3)))
+    assert kafka.calls == 1
+    assert names(kafka.records) == [b"0a", b"0b", b"1a", b"1b", b"2a", b"2b"]
+
+
+@pytest.mark.parametrize("how", ["away", "silent"])
+async def test_without_kafka_the_spool_takes_it(
+    durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool, how: str
+) -> None:
+    """Refusing or silent, Kafka is asked once; from then on events go straight into the spool."""
+    setattr(kafka, how, True)
+    await durable.publish([record("1")])
+    await durable.publish([record("2")])
+    assert (names(spool.waiting), kafka.calls) == ([b"1", b"2"], 1)
+
+
+async def test_a_full_spool_claims_nothing(durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool) -> None:
+    """Neither in Kafka nor in the spool: whoever asked is told, and may come again."""
+    kafka.away, spool.room = True, 1
+    await durable.publish([record("1")])
+    with pytest.raises(SlowDownError, match="full"):
+        await durable.publish([record("2")])
+
+
+async def test_what_was_spooled_goes_first_when_kafka_is_back(
+    durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool
+) -> None:
+    """Until the spool is empty everything goes through it, so that nobody's events overtake each other."""
+    kafka.away = True
+    await durable.publish([record("1")])
+    kafka.away = False
+    await durable.publish([record("2")])
+    assert names(kafka.records) == []
+    await durable.follow_spool()
+    await durable.publish([record("3")])
+    assert names(kafka.records) == [b"1", b"2", b"3"]
+    assert spool.waiting == []
+
+
+async def test_a_put_under_way_is_not_overtaken(durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool) -> None:
+    """A spool that looks empty while a record is on its way into it is not empty."""
+    kafka.away = True
+    await durable.publish([record("1")])
+    kafka.away, spool.pause = False, asyncio.Event()
+    late = asyncio.create_task(durable.publish([record("2")]))
+    await asyncio.sleep(0.01)
+    await durable.follow_spool()
+    after = asyncio.create_task(durable.publish([record("3")]))
+    await asyncio.sleep(0.01)
+    spool.pause.set()
+    await asyncio.gather(late, after)
+    await durable.follow_spool()
+    assert names(kafka.records) == [b"1", b"2", b"3"]
+
+
+async def test_what_an_earlier_life_left_goes_first(
+    durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool
+) -> None:
+    """An ingest that finds records in the spool at its start begins by spooling."""
+    spool.waiting = [record("old")]
+    await durable.look_behind()
+    await durable.publish([record("new")])
+    await durable.follow_spool()
+    assert names(kafka.records) == [b"old", b"new"]
+
+
+async def test_one_requests_fault_is_its_own(durable: DurablePublisher, kafka: MovedKafka) -> None:
+    """A record that makes the producer fail hurts no request but its own."""
+    bad = Outgoing("no.such.topic", b"k", b"v")
+    good, other, failed = await asyncio.gather(
+        durable.publish([record("1")]), durable.publish([record("2")]), durable.publish([bad]), return_exceptions=True
+    )
+    assert (good, other) == (None, None)
+    assert isinstance(failed, AssertionError)
+    assert names(kafka.records) == [b"1", b"2"]
+
+
+async def test_flush_waits_for_what_was_given(durable: DurablePublisher, kafka: MovedKafka) -> None:
+    """A stop loses nothing that is on its way."""
+    given = asyncio.create_task(durable.publish([record("1")]))
+    await asyncio.sleep(0)
+    await durable.flush()
+    assert names(kafka.records) == [b"1"]
+    await given
+
+
+async def test_neither_kafka_nor_spool_is_503(kafka: MovedKafka, spool: ListSpool, durable: DurablePublisher) -> None:
+    """Without either, nothing is claimed and the sender is told to come again."""
+    kafka.silent, spool.room = True, 0
+    door = Doors(replace(new_door(kafka).intake, publisher=durable))
+    async with asyncio.timeout(5):
+        answer = await door.take_events(as_bytes(event()))
+    assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
