@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from tests.support.apache_kafka import ApacheKafka
-from tests.support.ingest_server import ready_ingest
+from tests.support.ingest_server import ready_ingest, spooled
 from tests.unit.ingest.stand_ins import event
 from todoke_shared.contracts.topics import EC_EVENTS
 
@@ -52,12 +52,6 @@ async def read_ids(bootstrap: str, until_there: set[str]) -> list[str]:
                 ids.append(name)
                 missing.discard(name)
     return ids
-
-
-async def spooled(client: httpx.AsyncClient) -> float:
-    """Bytes in the spool, as ingest tells them."""
-    lines = (await client.get("/metrics")).text.splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("todoke_spool_bytes "))
 
 
 async def test_every_2xx_reaches_the_topic_when_the_broker_is_lost(tmp_path: Path, postgres_dsn: str) -> None:

@@ -81,6 +81,12 @@ def settings_for(kafka_bootstrap: str, postgres_dsn: str, **settings: object) ->
     )
 
 
+async def spooled(client: httpx.AsyncClient) -> float:
+    """Bytes in the spool, as ingest tells them."""
+    lines = (await client.get("/metrics")).text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("todoke_spool_bytes "))
+
+
 async def connections(dsn: str) -> int:
     """How many connections ingest has to this test's database."""
     connection = await asyncpg.connect(dsn)

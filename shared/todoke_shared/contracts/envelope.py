@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
-    field_validator,
 )
 
 from todoke_shared.contracts.json_values import MAX_DEPTH, check_json, field_path
@@ -114,14 +113,6 @@ class CloudEvent(Contract):
     shop: Name = "main"
     history: bool = Field(default=False, exclude_if=operator.not_)
     data: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("id", "source", "type", "subject")
-    @classmethod
-    def _no_nul(cls, text: str | None) -> str | None:
-        # PostgreSQL's text cannot hold U+0000; refusing it at the door beats a batch that fails for ever.
-        if text is not None and "\x00" in text:
-            raise ValueError("must not contain the character U+0000")
-        return text
 
     @property
     def key(self) -> UUID:

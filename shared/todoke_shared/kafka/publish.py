@@ -1,11 +1,16 @@
 """The one way to write to Kafka: idempotent, acknowledged by all replicas, in order for each key."""
 
 import asyncio
+import random
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka.records import Outgoing
@@ -14,6 +19,8 @@ MAX_RECORD_BYTES = 1_000_000
 """Just under Kafka's own default for a batch (message.max.bytes, 1,048,588)."""
 FRAMING_BYTES = 512
 """What a record weighs beside key, value and headers, with much to spare."""
+BATCH_BYTES = 500_000
+"""A batch of several records stays well below what a broker takes."""
 FLUSH_SECONDS = 3.0
 """aiokafka never gives up an idempotent batch, so that with Kafka away a flush would hold up a stop for ever. What is
 not acknowledged by then, nobody has been told is durable."""
@@ -26,15 +33,15 @@ class TooLargeError(ValueError):
 class KafkaPublisher:
     """An idempotent producer (`acks=all`). `start` before use, `stop` flushes."""
 
-    def __init__(self, bootstrap_servers: str, *, client_id: str, linger_ms: int = 2) -> None:
+    def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
         self._options = {
             "bootstrap_servers": bootstrap_servers,
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": True,
-            "linger_ms": linger_ms,
             "request_timeout_ms": 10_000,
             "max_request_size": MAX_RECORD_BYTES + FRAMING_BYTES,
+            "max_batch_size": BATCH_BYTES,
         }
         self._producer: AIOKafkaProducer | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -68,24 +75,19 @@ class KafkaPublisher:
             if size_of(record) > MAX_RECORD_BYTES:
                 raise TooLargeError(f"a record of {size_of(record)} bytes does not fit into {record.topic}")
         producer = self._producer or await self._ready()
+        acknowledged: list[asyncio.Future[object]] = []
         try:
-            waits = [
-                await producer.send(
-                    record.topic,
-                    # aiokafka refuses a record of nothing at all; an empty value says the same.
-                    value=b"" if record.value is None and record.key is None else record.value,
-                    key=record.key,
-                    headers=[(name, text.encode()) for name, text in record.headers.items()],
-                )
-                for record in records
-            ]
-            await asyncio.gather(*waits)
+            for topic, partition, batch in await _batches(producer, records):
+                acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            for each in acknowledged:
+                await each
         except asyncio.CancelledError:
             # Whoever gave up waiting will write these records again. aiokafka would keep them and try for ever, so
             # that a long absence of Kafka's would end in a flood of repeats.
             self._let_go(producer)
             raise
         except KafkaError as error:
+            await asyncio.gather(*acknowledged, return_exceptions=True)
             if not error.retriable:
                 # The refused batch has used up its sequence number: this producer can never write there again.
                 await self._give_up(producer)
@@ -119,8 +121,45 @@ class KafkaPublisher:
 
 def size_of(record: Outgoing) -> int:
     """The bytes of a record's key, value and headers."""
-    headers = sum(len(name) + len(text.encode()) for name, text in record.headers.items())
-    return len(record.key or b"") + len(record.value or b"") + headers
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, text in record.headers.items():
+        size += len(name) + (len(text) if text.isascii() else len(text.encode()))
+    return size
+
+
+async def _batches(producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[tuple[str, int, BatchBuilder]]:
+    """The records as finished batches, each partition's in order: a tenth of the cost of giving them one by one."""
+    now = int(time.time() * 1000)
+    partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in {r.topic for r in records}}
+    batches: list[tuple[str, int, BatchBuilder]] = []
+    open_batches: dict[tuple[str, int], BatchBuilder] = {}
+    for record in records:
+        where = record.topic, _partition(record.key, partitions[record.topic])
+        batch = open_batches.get(where)
+        if batch is None or not _append(batch, record, now):
+            batch = open_batches[where] = producer.create_batch()
+            batches.append((*where, batch))
+            _append(batch, record, now)  # an empty one takes a record of any size
+    return batches
+
+
+def _append(batch: BatchBuilder, record: Outgoing, now: int) -> bool:
+    """Whether the batch had room for it."""
+    # aiokafka refuses a record of nothing at all; an empty value says the same.
+    value = b"" if record.value is None and record.key is None else record.value
+    headers = [(name, text.encode()) for name, text in record.headers.items()]
+    return batch.append(timestamp=now, key=record.key, value=value, headers=headers) is not None
+
+
+def _partition(key: bytes | None, partitions: Sequence[int]) -> int:
+    return random.choice(partitions) if key is None else partitions[_hash(key) % len(partitions)]  # noqa: S311
+
+
+@lru_cache(maxsize=65_536)
+def _hash(key: bytes) -> int:
+    """As Kafka's own clients hash: a person's records share a partition, whoever writes them. People come again."""
+    hashed: int = murmur2(key) & 0x7FFFFFFF
+    return hashed
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

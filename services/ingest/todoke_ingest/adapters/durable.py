@@ -1,6 +1,6 @@
 """What ingest says 2xx on: Kafka's acknowledgement, or, while Kafka is away, a place in PostgreSQL's spool.
 
-Requests that come in together go out together: one deadline, one wait for all of them.
+What comes in while a group is on its way goes out together as the next one (a group commit): the busier, the cheaper.
 
 May block: for the deadline on Kafka, then for the spool's on PostgreSQL. May lose: nothing that it has returned from.
 May repeat: records given up on Kafka may be written there after all, and again from the spool; readers recognise an
@@ -49,7 +49,7 @@ class DurablePublisher:
         self._spool = spool
         self._seconds = seconds
         self._waiting: list[_Waiting] = []
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._carrying: asyncio.Task[None] | None = None
         self._spooling = False
         self._puts = 0
         self._may_store = asyncio.Event()
@@ -57,11 +57,10 @@ class DurablePublisher:
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Return once every record is durable. SlowDownError when one may not be."""
-        loop = asyncio.get_running_loop()
-        durable = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._set_off)  # with whatever else this turn of the loop brings in
+        durable = asyncio.get_running_loop().create_future()
         self._waiting.append((records, durable))
+        if self._carrying is None:
+            self._carrying = asyncio.create_task(self._carry_all())
         await durable
 
     async def follow_spool(self) -> None:
@@ -95,15 +94,14 @@ class DurablePublisher:
 
     async def flush(self) -> None:
         """Return when all that was given is durable or has been refused."""
-        while self._waiting or self._carrying:
-            await asyncio.gather(*self._carrying, return_exceptions=True)
-            await asyncio.sleep(0)
+        if self._carrying is not None:
+            await self._carrying
 
-    def _set_off(self) -> None:
-        together, self._waiting = self._waiting, []
-        task = asyncio.create_task(self._carry(together))
-        self._carrying.add(task)
-        task.add_done_callback(self._carrying.discard)
+    async def _carry_all(self) -> None:
+        while self._waiting:
+            together, self._waiting = self._waiting, []
+            await self._carry(together)
+        self._carrying = None
 
     async def _carry(self, together: list[_Waiting]) -> None:
         try:

@@ -34,7 +34,7 @@ class PostgresSpool:
         size = sum(len(record.key or b"") + len(record.value or b"") for record in records)
         try:
             async with asyncio.timeout(SECONDS), self._pool.acquire() as connection, connection.transaction():
-                used = await connection.fetchval(_SQL["take_room"], size, self._limit)
+                used = await connection.fetchval(_SQL["lock_room"], size, self._limit)
                 if used is not None:
                     await put_outbox(connection, records)
                     last = await connection.fetchval(_SQL["last"])

@@ -1,6 +1,6 @@
--- name: take_room
--- Room for $1 bytes more, as long as the spool then holds at most $2: its size, or no row when it is full.
-UPDATE spool_room SET bytes = bytes + $1::bigint WHERE bytes + $1::bigint <= $2::bigint RETURNING bytes;
+-- name: lock_room
+-- Whether $1 bytes more still leave the spool at no more than $2, until this transaction ends: its size then, or no row.
+SELECT bytes + $1::bigint FROM spool_room WHERE bytes + $1::bigint <= $2::bigint FOR UPDATE;
 
 -- name: last
 -- The newest record that this transaction has put in: the room's lock keeps all others out until it commits.

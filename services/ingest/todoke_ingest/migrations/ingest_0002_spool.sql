@@ -18,17 +18,19 @@ CREATE TABLE spool_room (
 );
 INSERT INTO spool_room DEFAULT VALUES;
 
--- Whatever leaves the outbox gives its room back, whoever deletes it.
-CREATE FUNCTION give_room_back() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Whatever goes into the outbox takes room and whatever leaves it gives it back, whoever writes.
+CREATE FUNCTION count_spool_room() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE ingest.spool_room
-       SET bytes = bytes - (SELECT coalesce(sum(coalesce(octet_length(key), 0) + coalesce(octet_length(value), 0)), 0)
-                              FROM gone);
+       SET bytes = bytes + CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END * (
+           SELECT coalesce(sum(coalesce(octet_length(key), 0) + coalesce(octet_length(value), 0)), 0) FROM changed);
     RETURN NULL;
 END $$;
+CREATE TRIGGER take_room AFTER INSERT ON outbox
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_spool_room();
 CREATE TRIGGER give_room_back AFTER DELETE ON outbox
-    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION give_room_back();
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_spool_room();
 
 -- migrate: rollback
 DROP TABLE outbox, spool_room;
-DROP FUNCTION give_room_back;
+DROP FUNCTION count_spool_room;
