@@ -49,7 +49,7 @@ class BareIngest:
             await self._live(receive, send)
             return
         if scope["method"] == "POST":
-            await self._take(await _body(receive))
+            await self._take(await read_body(receive))
         await send(
             {"type": "http.response.start", "status": 202 if scope["method"] == "POST" else 200, "headers": _JSON}
         )
@@ -77,7 +77,8 @@ class BareIngest:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """The whole body, however large."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -85,7 +86,8 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
+    """Wait until the parent's end of the pipe is closed, then stop."""
     while sys.stdin.buffer.read(1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -94,7 +96,7 @@ def _stop_with_parent() -> None:
 def main() -> None:
     """Serve as ingest would, by ingest's settings, for as long as the benchmark lives."""
     os.setsid()
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    threading.Thread(target=stop_with_parent, daemon=True).start()
     print(json.dumps({"service": "bare ingest"}), flush=True)
     settings = IngestSettings()
     serve(BareIngest(settings.kafka_bootstrap_servers), settings, settings.ingest_port)

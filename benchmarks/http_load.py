@@ -42,7 +42,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._read += data
         head, found, body = self._read.partition(b"\r\n\r\n")
-        if not found or len(body) < _length(head):
+        if not found or len(body) < body_length(head):
             return
         status = head[9:12]
         self._answers.statuses[status] = self._answers.statuses.get(status, 0) + 1
@@ -99,6 +99,7 @@ def post(path: str, content_type: str, body: bytes) -> bytes:
     return "\r\n".join((*head, "", "")).encode() + body
 
 
-def _length(head: bytes) -> int:
+def body_length(head: bytes) -> int:
+    """Bytes of the body that this head announces."""
     _, found, rest = head.lower().partition(b"\r\ncontent-length:")
     return int(rest.partition(b"\r\n")[0]) if found else 0

@@ -8,9 +8,11 @@ TODOKE_KAFKA_BOOTSTRAP_SERVERS names another, which should be one that no segmen
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks.figures import Bench, Figure, Stopwatch, alternate, cpu_of, percentile
 from benchmarks.http_load import load, post
+from benchmarks.open_load import open_load
 from benchmarks.rooms import Server, open_database, open_server
 from benchmarks.shop_events import shop_events
 from todoke_local.embedded import EmbeddedKafka
@@ -59,12 +61,10 @@ async def open_kafka() -> AsyncIterator[tuple[str, str]]:
         yield kafka.bootstrap_servers, "embedded Kafka"
 
 
-async def measure(
-    bench: Bench, ours: Server, floor: Server, requests: Sequence[bytes], batch: int
-) -> tuple[Side, Side]:
+async def measure(bench: Bench, servers: Sequence[Server], requests: Sequence[bytes], batch: int) -> list[Side]:
     """Rounds in turn, after a short one each to warm up."""
     number = BATCHES if batch > 1 else SINGLES
-    sides = (Side(ours, Stopwatch(cpu_of(ours.process_id))), Side(floor, Stopwatch(cpu_of(floor.process_id))))
+    sides = [Side(server, Stopwatch(cpu_of(server.process_id))) for server in servers]
     for side in sides:
         warm = await load(side.server.port, requests, number // 20, concurrency=CONCURRENCY, seconds=1)
         warm.check_all(b"202")
@@ -74,9 +74,25 @@ async def measure(
     return sides
 
 
-def answer_times(bench: Bench, what: str, sides: tuple[Side, Side], share: float) -> Figure:
+async def half_rate(bench: Bench, requests: Sequence[bytes], sides: Sequence[Side]) -> Figure:
+    """How long an answer takes at half of ingest's highest rate, at the 99th percentile, counted from when its request
+    was due. The target is 20 ms."""
+    per_second = int(sides[0].watch.rate / 2)
+    times: list[float] = []
+    with bench.shown(f"{per_second:,} events a second", len(sides)) as done:
+        for side in sides:
+            answers = await open_load(side.server.port, requests, per_second=per_second, seconds=bench.seconds / 2)
+            answers.check_all(b"202")
+            times.append(percentile(answers.seconds, 0.99) * 1000)
+            done(1)
+    return Figure(
+        bench.name, "answer at half that rate, p99", "ms", times[0], times[1], remark=f"{per_second:,} events/s"
+    )
+
+
+def answer_times(bench: Bench, what: str, sides: Sequence[Side], share: float) -> Figure:
     """A percentile of the answer times under full load."""
-    ours, floor = (percentile(side.answers, share) * 1000 for side in sides)
+    ours, floor = (percentile(side.answers, share) * 1000 for side in sides[:2])
     return Figure(bench.name, what, "ms", ours, floor)
 
 
@@ -88,24 +104,24 @@ async def run(bench: Bench) -> list[Figure]:
     batches = [post("/v1/events", _MANY, b"[" + b",".join(part) + b"]") for part in slices]
     async with open_kafka() as (bootstrap, kafka), open_database() as dsn:
         environment = {"TODOKE_KAFKA_BOOTSTRAP_SERVERS": bootstrap, "TODOKE_POSTGRES_DSN": dsn}
-        setting = "TODOKE_INGEST_PORT"
+        serving = partial(open_server, port_setting="TODOKE_INGEST_PORT", environment=environment)
         async with (
-            open_server(
-                *("todoke_local.service_process", "ingest"),
-                port_setting=setting,
-                environment=environment,
-                ready="/readyz",
-            ) as ours,
-            open_server("benchmarks.bare_ingest", port_setting=setting, environment=environment) as floor,
+            serving("todoke_local.service_process", "ingest", ready="/readyz") as ours,
+            serving("benchmarks.bare_ingest") as floor,
+            serving("benchmarks.fastapi_ingest") as fastapi,
         ):
-            single = await measure(bench, ours, floor, singles, 1)
-            batched = await measure(bench, ours, floor, batches, BATCH)
+            single = await measure(bench, (ours, floor, fastapi), singles, 1)
+            steady = await half_rate(bench, singles, single[:2])
+            batched = await measure(bench, (ours, floor), batches, BATCH)
     size = sum(map(len, events)) // len(events)
-    (one, one_floor), (many, many_floor) = single, batched
-    remark = f"{size}-byte events, {kafka}"
+    watch, floor_watch, fastapi_watch = (side.watch for side in single)
     return [
-        bench.rates(f"single events, concurrency {CONCURRENCY}", "events/s", one.watch, one_floor.watch, remark),
+        bench.rates(
+            f"single events, concurrency {CONCURRENCY}", "events/s", watch, floor_watch, f"{size}-byte events, {kafka}"
+        ),
+        bench.rates("the same by FastAPI", "events/s", fastapi_watch, floor_watch),
         answer_times(bench, "answer to a single event, p50", single, 0.5),
         answer_times(bench, "answer to a single event, p99", single, 0.99),
-        bench.rates(f"requests of {BATCH} events", "events/s", many.watch, many_floor.watch),
+        steady,
+        bench.rates(f"requests of {BATCH} events", "events/s", batched[0].watch, batched[1].watch),
     ]

@@ -17,7 +17,7 @@ from todoke_ingest.docs import docs_routes
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_ingest.doors import doors
 from todoke_ingest.handlers.intake import Intake
-from todoke_ingest.http import Door, GoneError, read_request, send_answer
+from todoke_ingest.http import Bodies, Door, GoneError, read_request, send_answer
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.telemetry import metrics
 from todoke_shared.telemetry.health import Readiness, health_routes
@@ -47,6 +47,7 @@ class Doorway:
         self._open_intake = open_intake
         self._readiness = readiness
         self._intake: Intake | None = None
+        self._bodies = Bodies()
         self.pages = Starlette(
             routes=[Route("/", _welcome), *docs_routes(), *health_routes(readiness)],
             lifespan=self._lifespan,
@@ -56,9 +57,9 @@ class Doorway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
         if scope["type"] == "http" and (found := self._find(scope["path"])):
-            methods, path = found
+            methods, scope["path_params"] = found
             if door := methods.get(scope["method"]):
-                await self._knock(door, path, scope, receive, send)
+                await self._knock(door, scope, receive, send)
             else:
                 headers = {"Allow": ", ".join(methods)}
                 await send_answer(send, problem(405, "Use another method; GET /docs tells which", headers=headers))
@@ -73,31 +74,33 @@ class Doorway:
             return below[1], {below[0]: last}
         return None
 
-    async def _knock(self, door: Door, path: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _knock(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._answer(door, path, scope, receive)
+            answer = await self._answer(door, scope, receive)
         except GoneError:
             return  # nobody is there to read an answer; but neither is it an error of ours
         except Exception:
             logger.exception("the door %s failed", door.name)
-            answer = problem(500, "Ingest failed; its log tells more. Nothing of this request may be relied on")
+            answer = door.shape(problem(500, "Ingest failed; its log tells more. Nothing of this may be relied on"))
         await send_answer(send, answer)
 
-    async def _answer(self, door: Door, path: Mapping[str, str], scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, door: Door, scope: Scope, receive: Receive) -> Answer:
+        if self._intake is None:
+            return _not_connected(door)
         try:
-            request = await read_request(door, scope, receive, path)
+            request = await read_request(door, scope, receive, self._intake.keys, self._bodies)
         except RequestRefusedError as error:
             metrics.EVENTS_REFUSED.labels(door.name, str(error.status)).inc()
-            return refused(error)
-        if self._intake is None:
-            metrics.EVENTS_REFUSED.labels(door.name, "503").inc()
-            return try_again("Ingest is not connected to Kafka and PostgreSQL; send the same request again")
+            return door.shape(refused(error))
+        if self._intake is None:  # closed while the body came in
+            return _not_connected(door)
         return await door.take(self._intake, request)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         loops = Loops()
         loops.start("door", self._hold_open)
+        loops.start("slow bodies", self._bodies.end_slow_ones)
         try:
             yield
         finally:
@@ -116,6 +119,11 @@ class Doorway:
 def build_app(settings: IngestSettings, open_intake: OpenIntake) -> Doorway:
     """The app around whatever intake `open_intake` opens."""
     return Doorway(doors(settings), open_intake, Readiness())
+
+
+def _not_connected(door: Door) -> Answer:
+    metrics.EVENTS_REFUSED.labels(door.name, "503").inc()
+    return door.shape(try_again("Ingest is not connected to Kafka and PostgreSQL; send the same request again"))
 
 
 async def _welcome(_: Request) -> Response:

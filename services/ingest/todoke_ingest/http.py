@@ -6,12 +6,14 @@ looked at.
 """
 
 import asyncio
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
+from todoke_ingest.adapters.keys import KeyRing
 from todoke_ingest.answers import Answer
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_ingest.handlers.intake import Intake
@@ -20,14 +22,22 @@ from todoke_ingest.requests import DoorRequest, Purpose
 BODY_SECONDS = 10.0
 """A body that takes longer holds a connection that others wait for."""
 
+_CLOSE = {"Connection": "close"}
+"""With the rest of a body still to come, the connection is good for nothing more."""
+
 Take = Callable[[Intake, DoorRequest], Awaitable[Answer]]
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """Which request is taken by whom. `path` may end in one parameter: `/webhooks/shopify/{shop}`.
 
-    `limit`: bytes of the body; `purpose`: whose key it asks for; `gzip`: whether a body may be compressed.
+    `limit`: bytes of the body; `purpose`: whose key it asks for; `gzip`: whether a body may be compressed; `shape`:
+    how its callers want to read a problem that was found before it.
     """
 
     name: str
@@ -37,39 +47,79 @@ class Door:
     limit: int = 0
     purpose: Purpose | None = None
     gzip: bool = False
+    shape: Callable[[Answer], Answer] = _as_it_is
 
 
 class GoneError(Exception):
     """The client left before its request was whole."""
 
 
-async def read_request(door: Door, scope: Scope, receive: Receive, path: Mapping[str, str]) -> DoorRequest:
-    """The whole request. RequestRefusedError: 413 as soon as it is known to be too large, 408, 400; GoneError."""
+class Bodies:
+    """The bodies under way. One look a second at all of them costs a tenth of a timer for each."""
+
+    def __init__(self) -> None:
+        self._since: dict[asyncio.Task[object], float] = {}
+        self._overdue: set[asyncio.Task[object]] = set()
+
+    async def end_slow_ones(self) -> None:
+        """A round of the loop that ends requests whose body has taken longer than BODY_SECONDS."""
+        latest = time.monotonic() - BODY_SECONDS
+        for task, since in self._since.items():
+            if since < latest and task not in self._overdue:
+                self._overdue.add(task)
+                task.cancel()
+        await asyncio.sleep(1)
+
+    async def read(self, receive: Receive, limit: int) -> bytes:
+        """The whole body, of at most `limit` bytes. RequestRefusedError: 413, 408; GoneError."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a body is read by a task")
+        self._since[task] = time.monotonic()
+        try:
+            return await _read_chunks(receive, limit)
+        except asyncio.CancelledError:
+            if task not in self._overdue:
+                raise
+            task.uncancel()
+            slow = f"took longer than {BODY_SECONDS:g} s to arrive; send it again"
+            raise RequestRefusedError(408, slow, headers=_CLOSE) from None
+        finally:
+            del self._since[task]
+            self._overdue.discard(task)
+
+
+async def read_request(door: Door, scope: Scope, receive: Receive, keys: KeyRing, bodies: Bodies) -> DoorRequest:
+    """The whole request, and whose it is.
+
+    RequestRefusedError: 401, 403 and 429 by its key, 413 as soon as it is known to be too large, 408, 400; GoneError.
+    """
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    body = await _read_body(headers, receive, door.limit) if door.method == "POST" else b""
+    query = scope["query_string"].decode("latin-1")
+    caller = keys.admit(door.purpose, headers, query, time.monotonic()) if door.purpose else None
+    body = b""
+    if door.method == "POST":
+        _check_declared(headers, door.limit)
+        body = await bodies.read(receive, door.limit)
     if door.gzip and headers.get("content-encoding", "").lower() == "gzip":
         body = _unzip(body, door.limit)
-    return DoorRequest(body, headers, path, scope["query_string"].decode("latin-1"), scope["method"])
+    return DoorRequest(body, headers, scope["path_params"], query, scope["method"], caller)
 
 
 async def send_answer(send: Send, answer: Answer) -> None:
     """An answer as HTTP."""
     content = answer.content()
     headers = [(b"content-type", answer.media_type.encode()), (b"content-length", b"%d" % len(content))]
-    headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    for name, value in answer.headers.items():
+        headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
-async def _read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+def _check_declared(headers: Mapping[str, str], limit: int) -> None:
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise _too_large(limit)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read_chunks(receive, limit)
-    except TimeoutError:
-        raise RequestRefusedError(408, f"took longer than {BODY_SECONDS:g} s to arrive; send it again") from None
 
 
 async def _read_chunks(receive: Receive, limit: int) -> bytes:

@@ -1,8 +1,10 @@
 """A request as a door sees it, before any HTTP framework, and whose key it carried."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Purpose = Literal["events", "segment", "browser"]
 """What a key opens: the backend's door, the Segment-compatible doors, or the browser tag's (a public key)."""
@@ -22,16 +24,15 @@ class Caller:
     origins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DoorRequest:
+class DoorRequest(msgspec.Struct, frozen=True):
     """A request as it came: the body whole and within its door's limit, header names in lower case.
 
     `path` holds the path's parameters; `caller` is None at a door that asks for no key.
     """
 
     body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    path: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
+    path: Mapping[str, str] = {}
     query: str = ""
     method: str = "POST"
     caller: Caller | None = None
