@@ -1,0 +1,1 @@
+"""What an operator does in ingest's tables, with rights that ingest itself has not."""
