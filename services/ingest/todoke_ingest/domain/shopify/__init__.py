@@ -1,0 +1,1 @@
+"""A Shopify webhook -> CloudEvents. Payloads: https://shopify.dev/docs/api/webhooks"""
