@@ -1,16 +1,20 @@
-"""LINE's webhook signature: base64 of HMAC-SHA256 over the raw body.
+"""A webhook's signature: HMAC-SHA256 over the raw body, in base64 (LINE, Shopify) or hexadecimal (EC-CUBE).
 
-Source: https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/
+Sources: https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/ and
+https://doc4.ec-cube.net/eccube-api4/webhook (PHP's `hash_hmac`: lower-case hexadecimal).
 """
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
+from typing import Literal
+
+Encoding = Literal["base64", "hex"]
 
 
-def is_signed(body: bytes, signature: str | None, secrets: Iterable[str]) -> bool:
-    """Whether `signature` (the header's text) was made over `body` with one of the channel's secrets.
+def is_signed(body: bytes, signature: str | None, secrets: Iterable[str], encoding: Encoding = "base64") -> bool:
+    """Whether `signature` (the header's text) was made over `body` with one of the secrets.
 
     Two secrets are valid while one replaces the other. Every secret is tried and compared in constant time, so that
     the time taken tells nothing. An empty secret signs nothing: anybody could know it.
@@ -18,9 +22,10 @@ def is_signed(body: bytes, signature: str | None, secrets: Iterable[str]) -> boo
     if signature is None or not signature.isascii():
         return False
     given = signature.encode()
-    matches = [hmac.compare_digest(_signature(body, secret), given) for secret in secrets if secret]
+    matches = [hmac.compare_digest(_signature(body, secret, encoding), given) for secret in secrets if secret]
     return any(matches)
 
 
-def _signature(body: bytes, secret: str) -> bytes:
-    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256))
+def _signature(body: bytes, secret: str, encoding: Encoding) -> bytes:
+    digest = hmac.digest(secret.encode(), body, hashlib.sha256)
+    return base64.b64encode(digest) if encoding == "base64" else digest.hex().encode()
