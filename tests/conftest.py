@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from tests.support.brokers import CHOICE, BrokerKind, choose_broker_kind, start_broker
+from tests.support.chromium import NAMES, find_chromium
 from tests.support.databases import choose_postgres, fresh_database
 from tests.support.no_network import no_network
 from tests.support.recordings import RECORDING
@@ -21,6 +22,7 @@ MARKERS = {
     "connected": "talks to a real Kafka or PostgreSQL (every test in tests/connected)",
     "e2e": "runs the services as processes against the simulator (every test in tests/e2e)",
     "recording": "needs the recording of a real shop that lies beside the project",
+    "browser": "drives a real Chromium",
     "apache_kafka": "needs Apache Kafka itself, since it kills and restarts the broker",
 }
 
@@ -43,6 +45,10 @@ def pytest_report_header() -> list[str]:
         lines.append(f"todoke: tests marked apache_kafka are deselected; {CHOICE}=apache runs them (Java 17, Maven)")
     if not RECORDING.exists():
         lines.append(f"todoke: tests marked recording are deselected; TODOKE_TEST_RECORDING names it (no {RECORDING})")
+    if find_chromium() is None:
+        lines.append(
+            f"todoke: tests marked browser are deselected; `apt-get install chromium` (none of {NAMES} is here)"
+        )
     return lines
 
 
@@ -53,6 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(room)
     missing = {"apache_kafka"} if choose_broker_kind() is not BrokerKind.APACHE else set()
     missing |= set() if RECORDING.exists() else {"recording"}
+    missing |= set() if find_chromium() else {"browser"}
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
