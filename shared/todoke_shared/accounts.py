@@ -61,17 +61,18 @@ class Config(BaseModel):
     trial: bool = Field(default=False, exclude=True)
 
 
-def load_config(path: Path | None) -> Config:
+def load_config(path: Path | None, *, shops: bool = True) -> Config:
     """Read the file; without one, the account and the shop `main`, their secrets the simulator's (a trial).
 
+    `shops` false leaves the shops' secrets alone, for a service that has no business with them.
     Raises ValueError (pydantic's, or ours) naming what is wrong in the file, and never a value from it.
     """
     config = read_config(path)
-    if config.trial:
+    if path is None:
         return config
     return Config(
         accounts={name: _resolve(f"accounts.{name}", account) for name, account in config.accounts.items()},
-        shops={name: _resolve(f"shops.{name}", shop) for name, shop in config.shops.items()},
+        shops={name: _resolve(f"shops.{name}", shop) for name, shop in config.shops.items()} if shops else {},
     )
 
 
@@ -80,7 +81,7 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         simulated = Account(channel_secrets=(SIMULATOR_SECRET,), access_token=SIMULATOR_TOKEN)
         return Config(accounts={"main": simulated}, shops={"main": _TRIAL_SHOP}, trial=True)
-    return Config.model_validate(_read_yaml(path))
+    return Config.model_validate(_read_yaml(path)).model_copy(update={"trial": False})
 
 
 def _read_yaml(path: Path) -> Any:

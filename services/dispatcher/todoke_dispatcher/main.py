@@ -44,7 +44,7 @@ def create_app(settings: DispatcherSettings) -> Starlette:
     ValueError when the file of accounts cannot be read or lacks a secret.
     """
     readiness = Readiness()
-    config = load_config(settings.config)
+    config = load_config(settings.config, shops=False)
     tokens = {name: account.access_token for name, account in config.accounts.items()}
 
     @asynccontextmanager

@@ -175,7 +175,7 @@ def test_nobody_talks_to_anybody_unless_allowed() -> None:
         policy = table(manifest("NetworkPolicy", name)["spec"])
         assert at(policy, "podSelector", "matchLabels") == {"app.kubernetes.io/name": name}
         ports = {at(p, "port") for rule in items(policy["egress"]) for p in items(at(rule, "ports"))}
-        assert ports == {9092, 5432} | ({443} if name == "dispatcher" else set()), name
+        assert ports == {9092, 5432} | ({443} if name in ("dispatcher", "ingest") else set()), name
         inward = [at(p, "port") for rule in items(policy.get("ingress", [])) for p in items(at(rule, "ports"))]
         assert inward == ([] if name == "migrate" else [default_port(name)])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from todoke_shared.accounts import Config, load_config
+from todoke_shared.accounts import Config, load_config, read_config
 from todoke_shared.shops import EcCube
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -79,9 +79,20 @@ def test_a_token_is_sent_to_plain_addresses_only(url: str) -> None:
 @pytest.mark.parametrize("page", ["eccube.md", "makeshop.md", "ja/eccube.md", "ja/makeshop.md"])
 def test_the_configuration_that_a_page_shows_is_one(page: str) -> None:
     """Whoever copies it and fills it in has a file that ingest starts with."""
-    shown = re.findall(
-        r"^```yaml config\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
+    shown = re.findall(r"^```yaml config\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert len(shown) == 1
     config = Config.model_validate({"accounts": {}, **YAML(typ="safe", pure=True).load(shown[0])})
     assert getattr(config.shops["main"], Path(page).stem)
+
+
+def test_a_service_without_business_with_shops_needs_none_of_their_secrets(tmp_path: Path) -> None:
+    """The dispatcher starts where only ingest is given the platforms' secrets."""
+    assert load_config(write(tmp_path, ECCUBE), shops=False).shops == {}
+
+
+def test_no_file_can_say_that_it_is_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doors stand open in a trial, and a trial has no file."""
+    monkeypatch.setenv("SHOP_SECRET", SECRET)
+    file = write(tmp_path, ECCUBE + "trial: true\n")
+    assert (load_config(file).trial, read_config(file).trial) == (False, False)
+    assert load_config(None).trial
