@@ -14,6 +14,7 @@ _ENROLMENT = uuid5(_TODOKE, "enrolment")
 _MESSAGE = uuid5(_TODOKE, "message")
 _RETRY = uuid5(_TODOKE, "retry")
 _OUTCOME = uuid5(_TODOKE, "outcome")
+_CLICK = uuid5(_TODOKE, "click")
 
 
 def event_key(shop: str, source: str, source_id: str) -> UUID:
@@ -50,3 +51,8 @@ def retry_key(message: UUID, epoch: int) -> UUID:
 def outcome_id(message: UUID, state: str) -> UUID:
     """What became of a message; told twice, it is still one outcome."""
     return uuid5(_OUTCOME, f"{message}|{state}")
+
+
+def click_id(token: str, at: datetime) -> UUID:
+    """A click on a message's link: a double tap, or a second look within the same minute, is the same click."""
+    return uuid5(_CLICK, f"{token}|{int(at.timestamp()) // 60}")

@@ -26,7 +26,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 # Told apart from the code: the whole list of what a service may read outside its own schema.
 READABLE = {
-    "ingest": {"platform.simulated_clock"},
+    "ingest": {"platform.simulated_clock", "dispatcher.published_links"},
     "segmenter": {
         "platform.simulated_clock",
         "scheduler.published_campaigns",
@@ -116,8 +116,9 @@ async def test_a_service_writes_nothing_outside_its_own_schema(owner: Connection
 async def test_a_service_may_run_each_of_its_queries(owner: Connection, service: str) -> None:
     """PostgreSQL plans, so checks the rights of, every named query that the service has, in its role and schema."""
     blocks = load_queries("todoke_shared.postgres", "stream.sql")
-    if not await owner.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{service}.inbox"):
-        blocks = {name: sql for name, sql in blocks.items() if "inbox" not in sql}
+    for table in ("inbox", "consumed"):
+        if not await owner.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{service}.{table}"):
+            blocks = {name: sql for name, sql in blocks.items() if table not in sql}
     own = [Path(str(folder)) for folder in files(f"todoke_{service}").joinpath("adapters").iterdir()]
     for file in (path for path in own if path.suffix == ".sql"):
         blocks |= load_queries(f"todoke_{service}.adapters", file.name)
@@ -133,11 +134,12 @@ async def test_a_service_may_run_each_of_its_queries(owner: Connection, service:
 
 @pytest.mark.parametrize("service", SERVICES_WITH_TABLES)
 async def test_a_service_writes_and_empties_its_own_outbox(migrated_dsn: str, service: str) -> None:
-    """In its role a service follows the clock, loads campaigns, writes with a generated id, and deletes."""
+    """In its role a service follows the clock, loads campaigns if it knows any, writes with a generated id, deletes."""
     pool = await open_pool(as_role(migrated_dsn, f"todoke_{service}"), application="test", schema=service, size=1)
     try:
         assert (await sample_clock(pool)).rate == 1.0
-        await CampaignCatalogue(pool).refresh()
+        if service != "ingest":
+            await CampaignCatalogue(pool).refresh()
         async with pool.acquire() as connection:
             await put_outbox(connection, [Outgoing(topic="t", key=b"k", value=b"v")])
         assert await pool.execute("DELETE FROM outbox") == "DELETE 1"
@@ -168,6 +170,12 @@ async def test_a_published_view_shows_rows_whose_table_is_closed(owner: Connecti
     assert await owner.fetchval("SELECT current_id FROM segmenter.published_people") == person
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await owner.fetch("SELECT person_id FROM segmenter.people")
+
+
+async def test_ingest_cannot_make_itself_a_key(owner: Connection) -> None:
+    """It looks keys up and no more: whoever takes ingest over leaves no key behind."""
+    for right in WRITES:
+        assert not await owner.fetchval("SELECT has_table_privilege('todoke_ingest', 'ingest.keys', $1)", right)
 
 
 async def test_a_right_that_is_no_longer_listed_is_taken_back(owner: Connection, migrated_dsn: str) -> None:

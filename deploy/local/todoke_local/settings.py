@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,12 +17,17 @@ class LocalSettings(BaseSettings):
     ingest_url: str | None = Field(
         default=None, description="Ingest, when it is not on this machine's TODOKE_INGEST_PORT"
     )
+    public_url: str | None = Field(
+        default=None, description="Ingest as customers reach it, https://…: what tracked links begin with"
+    )
+    ingest_key: SecretStr | None = Field(default=None, description="A key of the shop for events, for `todoke import`")
     ingest_port: int = 8080
     segmenter_port: int = 8081
     scheduler_port: int = 8082
     dispatcher_port: int = 8083
     simulator_port: int = 8090
     kafka_replication: int = Field(default=1, ge=1, le=5, description="Copies of each topic that `migrate` makes")
+    config: Path | None = Field(default=None, description="The file of accounts and shops, as ingest reads it")
     campaigns: Path = Field(default=Path("campaigns"), description="The folder of campaign files")
     home: Path = Field(default=Path(".todoke"), description="Where embedded PostgreSQL and logs are kept")
 
@@ -36,6 +41,11 @@ class LocalSettings(BaseSettings):
             "dispatcher": self.dispatcher_port,
             "simulator": self.simulator_port,
         }
+
+    @property
+    def links_base(self) -> str:
+        """What tracked links begin with."""
+        return self.public_url or self.ingest_url or f"http://127.0.0.1:{self.ingest_port}"
 
     def need(self, name: str) -> str:
         """A setting that this command cannot do without. ValueError tells what to set."""

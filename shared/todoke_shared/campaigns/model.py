@@ -21,7 +21,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from todoke_shared.campaigns.durations import format_duration, parse_duration
 from todoke_shared.conditions import Condition, parse_condition
-from todoke_shared.contracts.ec_events import CART_CHANGES, EVENT_TYPES
+from todoke_shared.contracts.ec_events import CART_CHANGES, EVENT_TYPES, HISTORY_TYPES
 from todoke_shared.contracts.envelope import Name
 from todoke_shared.contracts.requests import Lane
 
@@ -55,6 +55,8 @@ class EventRule(_Part):
     @classmethod
     def _known_events(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
+            if name in HISTORY_TYPES:
+                raise ValueError(f"`{name}` is history: it starts and ends no campaign; line.follow is the news")
             if name not in EVENT_TYPES | LINE_EVENTS | GROUPS.keys() and not name.startswith("custom."):
                 raise ValueError(f"unknown event `{name}`; see docs/events.md for the vocabulary, or use custom.*")
         return names

@@ -13,7 +13,7 @@ class Outcome(Contract):
     """`accepted`: LINE took it. `held`: it waits. `dropped`: we decided against it. `failed`: LINE refused it.
 
     `unknown`: LINE may have taken it and the retry key's life is over: a person decides.
-    `clicked`: its link was followed.
+    `clicked`: its link to `url` was followed; a second time within the same minute is the same click.
     """
 
     schema_version: Literal[1] = 1
@@ -31,3 +31,4 @@ class Outcome(Contract):
     at: Instant
     reason: str | None = None
     line_request_id: str | None = None
+    url: str | None = None

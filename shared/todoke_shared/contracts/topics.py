@@ -80,11 +80,11 @@ REQUESTS_MARKETING = Topic(
 OUTCOMES = Topic(
     name="message.outcomes.v1",
     key="person",
-    producers=("dispatcher",),
+    producers=("dispatcher", "ingest"),
     consumers=("other systems",),
     model=Outcome,
     retention=30 * _DAY,
-    purpose="What became of each message.",
+    purpose="What became of each message, and clicks on its links.",
 )
 
 TOPICS = (EC_EVENTS, LINE_EVENTS, CUSTOMER_TRIGGERS, REQUESTS_TRANSACTIONAL, REQUESTS_MARKETING, OUTCOMES)

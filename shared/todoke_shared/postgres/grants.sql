@@ -26,6 +26,7 @@ GRANT SELECT ON platform.simulated_clock TO todoke_ingest, todoke_segmenter, tod
 REVOKE ALL ON ALL TABLES IN SCHEMA ingest FROM todoke_segmenter, todoke_scheduler, todoke_dispatcher;
 GRANT USAGE ON SCHEMA ingest TO todoke_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ingest TO todoke_ingest;
+REVOKE INSERT, UPDATE, DELETE ON ingest.keys FROM todoke_ingest;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA ingest TO todoke_ingest;
 
 -- name: segmenter!
@@ -45,8 +46,9 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA scheduler TO todoke_scheduler;
 GRANT SELECT ON scheduler.published_campaigns, scheduler.current_campaigns TO todoke_segmenter, todoke_dispatcher;
 
 -- name: dispatcher!
--- Its own tables; what became of a message is told by topic, not by view.
+-- Its own tables; published: where tracked links lead. What became of a message is told by topic, not by view.
 REVOKE ALL ON ALL TABLES IN SCHEMA dispatcher FROM todoke_ingest, todoke_segmenter, todoke_scheduler;
-GRANT USAGE ON SCHEMA dispatcher TO todoke_dispatcher;
+GRANT USAGE ON SCHEMA dispatcher TO todoke_dispatcher, todoke_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA dispatcher TO todoke_dispatcher;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA dispatcher TO todoke_dispatcher;
+GRANT SELECT ON dispatcher.published_links TO todoke_ingest;

@@ -1,0 +1,96 @@
+"""`todoke links create|list`: tracked links for posters, QR codes and newsletters.
+
+A new link's address is printed alone on standard output, so that it can be piped into whatever draws QR codes; all
+words go to standard error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from todoke_dispatcher.adapters.links import NewLink, StoredLink, listed, store
+from todoke_dispatcher.domain.links import check_destination, redirect_url
+from todoke_local.settings import LocalSettings
+from todoke_shared.accounts import Config, load_config
+from todoke_shared.campaigns.durations import parse_duration
+from todoke_shared.postgres.fleet_clock import open_clock
+from todoke_shared.postgres.pool import open_pool
+from todoke_shared.shops import Shop
+
+Done = TypeVar("Done")
+MOST_LISTED = 1_000
+
+app = typer.Typer(no_args_is_help=True, help="Make links whose clicks are counted.")
+
+Campaign = Annotated[str | None, typer.Option(help="What its clicks are counted under, such as spring-2026")]
+Step = Annotated[str | None, typer.Option(help="Which of the campaign's places, such as poster-shibuya")]
+ShopName = Annotated[str, typer.Option("--shop", help="A shop of TODOKE_CONFIG")]
+Expires = Annotated[str | None, typer.Option(help="How long it leads anywhere, such as 90d; without it, for ever")]
+
+
+@app.command("create")
+def create(
+    url: Annotated[str, typer.Argument(help="Where it leads, beginning with https://")],
+    campaign: Campaign = None,
+    step: Step = None,
+    shop: ShopName = "main",
+    expires: Expires = None,
+) -> None:
+    """Make a link and print its address. Each click becomes an event `custom.link.clicked`."""
+    settings = LocalSettings()
+    config = load_config(settings.config)
+    destination = check_destination(url, _shop(config, shop).link_hosts, trial=config.trial)
+    lasts = None if expires is None else parse_duration(expires)
+
+    async def work(pool: "asyncpg.Pool[asyncpg.Record]") -> str:
+        now = (await open_clock(pool)).now()
+        link = NewLink(destination, shop, campaign, step, expires_at=None if lasts is None else now + lasts)
+        async with pool.acquire() as connection:
+            [token] = await store(connection, [link], now)
+        return token
+
+    token = _run(settings, work)
+    Console().print(redirect_url(settings.links_base, token), soft_wrap=True, highlight=False)
+    if settings.public_url is None:
+        Console(stderr=True).print(
+            "Only this machine can open it: set TODOKE_PUBLIC_URL to ingest's address as customers reach it.",
+            soft_wrap=True,
+        )
+
+
+@app.command("list")
+def list_() -> None:
+    """List the links that stand in no message, the newest first."""
+    settings = LocalSettings()
+
+    async def work(pool: "asyncpg.Pool[asyncpg.Record]") -> list[StoredLink]:
+        async with pool.acquire() as connection:
+            return await listed(connection, MOST_LISTED)
+
+    table = Table("link", "leads to", "shop", "campaign", "step", "made", "until")
+    for link in _run(settings, work):
+        until = link.expires_at.date().isoformat() if link.expires_at else ""
+        made = link.created_at.date().isoformat()
+        address = redirect_url(settings.links_base, link.token)
+        table.add_row(address, link.destination, link.shop, link.campaign or "", link.step or "", made, until)
+    Console().print(table)
+
+
+def _shop(config: Config, name: str) -> Shop:
+    if name not in config.shops and name != "main":
+        raise ValueError(f"{name} is no shop in TODOKE_CONFIG; it has {', '.join(sorted(config.shops)) or 'none'}")
+    return config.shops.get(name, Shop())
+
+
+def _run(settings: LocalSettings, work: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Done]]) -> Done:
+    async def go() -> Done:
+        dsn = settings.need("postgres_dsn")
+        async with await open_pool(dsn, application="links", schema="dispatcher", size=1) as pool:
+            return await work(pool)
+
+    return asyncio.run(go())
