@@ -15,6 +15,7 @@ from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.kafka.records import Record
+from todoke_shared.postgres.fleet_clock import open_clock
 
 EVENTS, PEOPLE, BATCH, ALONE = 20_000, 2_000, 500, 1_000
 _KILOBYTE = {
@@ -86,7 +87,8 @@ def taking(segmenter: Segmenter, records: Sequence[Record], batch: int) -> Calla
 async def run(bench: Bench) -> list[Figure]:
     """Batches of 500 against the floor, and one event a transaction against batches."""
     values = [*first_visits(PEOPLE), *shop_events(EVENTS + ALONE, PEOPLE)]
-    records = [Record(EC_EVENTS.name, 0, offset, None, value) for offset, value in enumerate(values)]
+    headers = (("todoke-service", b"ingest"),)
+    records = [Record(EC_EVENTS.name, 0, offset, None, value, headers) for offset, value in enumerate(values)]
     first, batched, alone = records[:PEOPLE], records[PEOPLE:-ALONE], records[-ALONE:]
     async with (
         open_database() as dsn,
@@ -97,7 +99,7 @@ async def run(bench: Bench) -> list[Figure]:
         bare, catalogue = BareBatches(floor_pool), CampaignCatalogue(pool)
         await bare.prepare()
         await catalogue.refresh()
-        segmenter = Segmenter(pool, catalogue, cluster="benchmark", wake=lambda: None)
+        segmenter = Segmenter(pool, catalogue, await open_clock(pool), cluster="benchmark", wake=lambda: None)
         await alternate(
             bench, "everybody's first visit", PEOPLE // BATCH, [(Stopwatch(), taking(segmenter, first, BATCH))]
         )

@@ -15,6 +15,7 @@ from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.scheduling import lock_journeys
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.ids import person_id, trigger_id
@@ -59,7 +60,7 @@ async def segmenter_on(pool: Pool) -> Segmenter:
     """A segmenter as a restart makes it: it knows what the database knows."""
     catalogue = CampaignCatalogue(pool)
     await catalogue.refresh()
-    return Segmenter(pool, catalogue, cluster=CLUSTER, wake=lambda: None)
+    return Segmenter(pool, catalogue, FakeClock(NOON), cluster=CLUSTER, wake=lambda: None)
 
 
 def shop_records(*values: object, start: int = 0, partition: int = 0) -> list[Record]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 
@@ -14,14 +15,19 @@ def line_user_id(name: str) -> str:
 
 def signed_webhook(kind: str, name: str, at: datetime, secret: str) -> tuple[bytes, str]:
     """A delivery with one event by one user, and its signature (base64 of HMAC-SHA256 over the body)."""
+    return signed_event({"type": kind}, name, at, secret)
+
+
+def signed_event(fields: Mapping[str, object], name: str, at: datetime, secret: str) -> tuple[bytes, str]:
+    """The same of an event with these fields, its type among them."""
     millis = int(at.timestamp() * 1000)
     event = {
-        "type": kind,
         "mode": "active",
         "timestamp": millis,
         "source": {"type": "user", "userId": line_user_id(name)},
-        "webhookEventId": hashlib.sha256(f"{kind}{name}{millis}".encode()).hexdigest()[:26].upper(),
+        "webhookEventId": hashlib.sha256(f"{fields['type']}{name}{millis}".encode()).hexdigest()[:26].upper(),
         "deliveryContext": {"isRedelivery": False},
+        **fields,
     }
     body = json.dumps({"destination": "U" + "0" * 32, "events": [event]}).encode()
     signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()

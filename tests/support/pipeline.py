@@ -136,7 +136,7 @@ async def open_pipeline(
             await catalogue.refresh()
         topics, clock, line, config = MemoryTopics(), FakeClock(start), MemoryLine(), load_config(None)
         relays = [await stack.enter_async_context(Relay(pool, room, topics)) for room, pool in pools.items()]
-        segmenter = Segmenter(pools["segmenter"], catalogues["segmenter"], cluster=CLUSTER, wake=_nothing)
+        segmenter = Segmenter(pools["segmenter"], catalogues["segmenter"], clock, cluster=CLUSTER, wake=_nothing)
         scheduler = Scheduler(pools["scheduler"], clock, catalogues["scheduler"], cluster=CLUSTER, wake=_nothing)
         dispatcher = Dispatcher(
             pools["dispatcher"],

@@ -9,12 +9,14 @@ from datetime import datetime
 import asyncpg
 
 from todoke_segmenter.adapters.people import People, lock_people, save_people
+from todoke_segmenter.adapters.unsent import forget_unsent
 from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event
+from todoke_segmenter.domain.shop_records import read_shop_event
 from todoke_segmenter.domain.state import fold
 from todoke_segmenter.domain.triggers import TriggerRules
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.published import PublishedCampaign
-from todoke_shared.contracts.ec_events import EcEvent
+from todoke_shared.clock import Clock
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
 from todoke_shared.contracts.triggers import Trigger
@@ -24,7 +26,7 @@ from todoke_shared.kafka.records import Outgoing, Record
 from todoke_shared.postgres.stream import Connection, admit, move_positions, put_outbox
 from todoke_shared.telemetry import metrics
 
-Parse = Callable[[bytes | None], Happening | None]
+Parse = Callable[[Record], Happening | None]
 
 
 class Segmenter:
@@ -34,12 +36,14 @@ class Segmenter:
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         catalogue: CampaignCatalogue,
+        clock: Clock,
         *,
         cluster: str,
         wake: Callable[[], None],
     ) -> None:
         self._pool = pool
         self._catalogue = catalogue
+        self._clock = clock
         self._cluster = cluster
         self._wake = wake
         self._dead_letter_limit = DeadLetterLimit()
@@ -47,12 +51,13 @@ class Segmenter:
         self._rules_of: tuple[PublishedCampaign, ...] = ()
 
     async def take_ec_events(self, records: Sequence[Record]) -> None:
-        """Shop events."""
-        await self._take(records, lambda value: from_ec_event(EcEvent.from_json(value)))
+        """Shop events, whoever wrote them."""
+        now = self._clock.now()
+        await self._take(records, lambda record: from_ec_event(read_shop_event(record.value, record.headers, now)))
 
     async def take_line_events(self, records: Sequence[Record]) -> None:
         """LINE's webhook events."""
-        await self._take(records, lambda value: from_line_event(LineEvent.from_json(value)))
+        await self._take(records, lambda record: from_line_event(LineEvent.from_json(record.value)))
 
     async def _take(self, records: Sequence[Record], parse: Parse) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -63,6 +68,7 @@ class Segmenter:
             triggers = await self._apply(connection, news)
             dead = dead_letters(bad, service="segmenter", unless=positions.has_passed)
             await put_outbox(connection, [*dead, *map(_outgoing, triggers)])
+            await forget_unsent(connection, [message for happening in news if (message := happening.unsent)])
         for trigger in triggers:
             metrics.TRIGGERS.labels(trigger.campaign, trigger.kind).inc()
         self._wake()
@@ -89,7 +95,7 @@ def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening]
     bad: list[BadRecord] = []
     for record in records:
         try:
-            happening = parse(record.value)
+            happening = parse(record)
         except BadMessageError as error:
             bad.append((record, error))
             continue

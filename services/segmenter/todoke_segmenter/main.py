@@ -54,7 +54,7 @@ def create_app(settings: SegmenterSettings) -> Starlette:
 
             room.loops.start("campaigns", reload)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))
-            segmenter = Segmenter(room.pool, catalogue, cluster=room.cluster, wake=room.relay.wake)
+            segmenter = Segmenter(room.pool, catalogue, room.clock, cluster=room.cluster, wake=room.relay.wake)
             broker = new_broker(settings, NAME)
             consumption = declare(broker, segmenter.take_ec_events, segmenter.take_line_events)
             async with consuming(broker, consumption, room):

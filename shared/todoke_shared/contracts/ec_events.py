@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from todoke_shared.contracts.envelope import CloudEvent, bad_message
-from todoke_shared.contracts.subjects import check_subject
+from todoke_shared.contracts.subjects import check_subject, line_user
 from todoke_shared.errors import BadMessageError
 
 EVENT_TYPES = frozenset(
@@ -22,8 +22,12 @@ EVENT_TYPES = frozenset(
         *("reservation.booked", "reservation.changed", "reservation.cancelled"),
         *("subscription.started", "subscription.renewed", "subscription.cancelled", "review.posted"),
         *("product.updated", "product.restocked", "product.price_dropped"),
+        "friend.imported",
     }
 )
+
+HISTORY_TYPES = frozenset({"friend.imported"})
+"""These are history whether they say so or not: no campaign can listen to them (docs/adr/0015)."""
 
 CART_CHANGES = frozenset({"cart.updated", "cart.item_added", "cart.item_removed"})
 
@@ -106,6 +110,16 @@ class CustomerIdentified(EventData):
     identifiers: tuple[str, ...] = Field(min_length=1, max_length=20)
 
 
+class FriendImported(EventData):
+    """friend.imported: the LINE user that the subject names was a friend of the account at `time`, or was none.
+
+    `customer_id`: the shop's member who the LINE user is, where that is known.
+    """
+
+    friend: bool
+    customer_id: str | None = Field(default=None, min_length=1, max_length=255)
+
+
 DATA_MODELS: dict[str, type[EventData]] = {
     "product.viewed": ProductViewed,
     "cart.item_added": CartItemAdded,
@@ -113,6 +127,7 @@ DATA_MODELS: dict[str, type[EventData]] = {
     "cart.updated": CartUpdated,
     "order.placed": OrderPlaced,
     "customer.identified": CustomerIdentified,
+    "friend.imported": FriendImported,
     **dict.fromkeys(CATALOGUE_TYPES, AboutProduct),
 }
 
@@ -133,6 +148,8 @@ def check_event(event: CloudEvent) -> EventData:
     if isinstance(data, CustomerIdentified):
         for index, identifier in enumerate(data.identifiers):
             check_subject(identifier, field=f"data.identifiers[{index}]")
+    if isinstance(data, FriendImported) and line_user(event.subject or "") is None:
+        raise BadMessageError("must be line:{account}:{userId}; a shop's member is no friend", field="subject")
     return data
 
 

@@ -132,7 +132,8 @@ async def _whole_message(message: KafkaMessage) -> KafkaMessage:
 
 
 def _record(raw: ConsumerRecord) -> Record:
-    return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers))
+    headers = tuple((name, value or b"") for name, value in raw.headers)  # Kafka has headers without a value
+    return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, headers)
 
 
 async def _commit(consumer: AIOKafkaConsumer, batch: _Batch) -> None:

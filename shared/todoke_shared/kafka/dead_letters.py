@@ -9,6 +9,8 @@ from todoke_shared.telemetry import metrics
 SUFFIX = ".dlq"
 LARGEST_VALUE = 900_000
 """A record that came just under Kafka's limit has no room for our headers: its letter tells where it lies instead."""
+LARGEST_HEADERS = 32_000
+"""Bytes of a record's own headers that its letter repeats; those beyond are left out."""
 BadRecord = tuple[Record, BadMessageError]
 """A record, and why nobody can handle it."""
 FEW = 20
@@ -23,6 +25,7 @@ def dead_letter(record: Record, error: BadMessageError, *, service: str) -> Outg
         key=record.key,
         value=record.value if size <= LARGEST_VALUE else None,
         headers={
+            **_own_headers(record),
             "todoke-service": service,
             "todoke-reason": _as_header(error.reason),
             "todoke-field": _as_header(error.field or ""),
@@ -32,9 +35,25 @@ def dead_letter(record: Record, error: BadMessageError, *, service: str) -> Outg
     )
 
 
+def _own_headers(record: Record) -> dict[str, str]:
+    """The record's own headers: in binary mode the event's attributes stand there, and its repair needs them."""
+    kept: dict[str, str] = {}
+    room = LARGEST_HEADERS
+    for name, value in record.headers:
+        text = value.decode(errors="backslashreplace")
+        room -= len(name.encode()) + len(text.encode())
+        if room >= 0:
+            kept[_storable(name)] = _storable(text)
+    return kept
+
+
 def _as_header(text: str) -> str:
-    # Not too long for the record, and without the one character that PostgreSQL's jsonb cannot hold in the outbox.
-    return text[:1000].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return _storable(text[:1000])  # not too long for the record
+
+
+def _storable(text: str) -> str:
+    """Without the one character that PostgreSQL's jsonb cannot hold in the outbox."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def dead_letters(bad: Iterable[BadRecord], *, service: str, unless: Callable[[Record], bool]) -> list[Outgoing]:

@@ -19,7 +19,13 @@ def at(seconds: float) -> datetime:
 
 
 def shop(
-    type_: str, seconds: float, data: dict[str, Any] | None = None, *, id_: str = "", subject: str = "customer:1"
+    type_: str,
+    seconds: float,
+    data: dict[str, Any] | None = None,
+    *,
+    id_: str = "",
+    subject: str = "customer:1",
+    history: bool = False,
 ) -> Happening:
     """A shop event."""
     event = EcEvent(
@@ -30,6 +36,7 @@ def shop(
         time=at(seconds),
         subject=subject,
         data=data or {},
+        history=history,
     )
     happening = from_ec_event(event)
     assert happening is not None
@@ -57,15 +64,20 @@ def ordered(seconds: float) -> Happening:
     return shop("order.placed", seconds, {"order_id": f"o{seconds}"})
 
 
-def line(type_: str, seconds: float, *, account: str = "main", user: str = USER) -> Happening:
-    """A LINE event of a user."""
+def imported(seconds: float, *, friend: bool = True, user: str = USER, **more: Any) -> Happening:
+    """A LINE user in the friend list of another tool."""
+    return shop("friend.imported", seconds, {"friend": friend, **more}, subject=f"line:main:{user}")
+
+
+def line(type_: str, seconds: float, *, account: str = "main", user: str = USER, **more: Any) -> Happening:
+    """A LINE event of a user, with further fields."""
     happening = from_line_event(
         LineEvent(
             account=account,
             webhook_event_id=f"{type_}@{seconds}",
             received_at=at(seconds),
             occurred_at=at(seconds),
-            event={"type": type_, "source": {"type": "user", "userId": user}},
+            event={"type": type_, "source": {"type": "user", "userId": user}, **more},
         )
     )
     assert happening is not None

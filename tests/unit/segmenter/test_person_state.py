@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.segmenter.happenings import START, USER, added, at, line, ordered, removed, shop, snapshot
+from tests.unit.segmenter.happenings import START, USER, added, at, imported, line, ordered, removed, shop, snapshot
 from todoke_segmenter.domain.cart import MAX_LINES
 from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event
 from todoke_segmenter.domain.state import PersonState, fold, fold_all, join, published_facts
@@ -25,6 +25,8 @@ happenings = st.one_of(
     st.builds(lambda at_, found: snapshot(at_, *found), seconds, st.lists(products, unique=True)),
     st.builds(ordered, seconds),
     st.builds(shop, st.sampled_from(["page.viewed", "custom.favourited"]), seconds),
+    st.builds(shop, st.sampled_from(["customer.updated", "page.viewed"]), seconds, history=st.booleans()),
+    st.builds(imported, seconds, friend=st.booleans(), user=st.sampled_from([USER, "U" + "0" * 32])),
     st.builds(
         line,
         st.sampled_from(["follow", "unfollow", "message"]),
@@ -214,3 +216,35 @@ def test_a_line_event_of_nobody_changes_nobody(source: Any) -> None:
         )
         is None
     )
+
+
+def test_an_imported_friend_is_one_from_that_day_on() -> None:
+    """Newer news from LINE wins over the list, the list over older news, whichever is told first."""
+    assert fold_all([imported(5)]).is_friend("main") is True
+    assert fold_all([imported(5, friend=False)]).is_friend("main") is False
+    assert fold_all([line("unfollow", 6), imported(5)]).is_friend("main") is False
+    assert fold_all([line("unfollow", 4), imported(5)]).is_friend("main") is True
+    assert fold_all([imported(5)]).last_seen_at is None
+
+
+def test_an_imported_friend_with_a_member_number_is_that_member() -> None:
+    """The row of the list ties both identifiers in one event."""
+    assert imported(5, customer_id="77").identifiers == (f"line:main:{USER}", "customer:77")
+    assert imported(5).identifiers == (f"line:main:{USER}",)
+
+
+def test_an_imported_friend_must_be_a_line_user() -> None:
+    """A member of the shop is nobody's friend on LINE; the refusal names the subject."""
+    with pytest.raises(BadMessageError) as refusal:
+        shop("friend.imported", 1, {"friend": True}, subject="customer:1")
+    assert refusal.value.field == "subject"
+
+
+def test_history_is_state_like_news() -> None:
+    """An imported order closes the cart before it and is the last order; a shop's record alone is no visit."""
+    order = shop("order.placed", 5, {"order_id": "A-1"}, history=True)
+    assert fold_all([added(4, "tea"), order]) == fold_all(
+        [added(4, "tea"), shop("order.placed", 5, {"order_id": "A-1"})]
+    )
+    assert fold_all([shop("customer.updated", 9, history=True)]).last_seen_at is None
+    assert fold_all([shop("customer.updated", 9)]).last_seen_at == at(9)

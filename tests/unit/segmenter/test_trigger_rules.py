@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.segmenter.happenings import PERSON, added, line, ordered, removed, shop, snapshot
+from tests.unit.segmenter.happenings import PERSON, added, imported, line, ordered, removed, shop, snapshot
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.state import PersonState, fold_all
 from todoke_segmenter.domain.triggers import TriggerRules
@@ -154,3 +154,33 @@ def test_the_cart_in_a_trigger_is_the_one_just_after_the_event() -> None:
 def test_no_campaign_no_trigger() -> None:
     """A shop without campaigns still keeps state."""
     assert TriggerRules(()).decide(ordered(1), PERSON, PersonState()) == []
+
+
+EVERYTHING = campaign(
+    {"on": ["order.placed", "line.follow", "cart.changed", "customer.registered"]},
+    {"on": ["order.placed", "cart.changed"]},
+    name="everything",
+)
+
+
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("order.placed", {"order_id": "A-1"}),
+        ("cart.updated", {"items": [{"product_id": "tea"}]}),
+        ("customer.registered", {}),
+    ],
+)
+def test_history_starts_and_ends_nothing(type_: str, data: dict[str, Any]) -> None:
+    """The same event as news is heard; as history no campaign hears of it, by entry or by exit."""
+    assert decide([EVERYTHING], shop(type_, 1, data)) != []
+    assert decide([EVERYTHING], shop(type_, 1, data, history=True)) == []
+
+
+def test_an_imported_friend_is_history_without_saying_so() -> None:
+    """A campaign cannot even name it; one built by hand is not asked."""
+    with pytest.raises(ValueError, match=r"`friend\.imported` is history"):
+        campaign({"on": "friend.imported"})
+    entry = campaign({"on": "line.follow"}).enter.model_copy(update={"on": ("friend.imported",)})
+    by_hand = EVERYTHING.model_copy(update={"enter": entry})
+    assert decide([by_hand], imported(1)) == []

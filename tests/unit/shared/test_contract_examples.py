@@ -78,6 +78,7 @@ def test_example_ids_are_distinct() -> None:
 CART = example("ec.events.v1", "cart.updated")
 ORDER = example("ec.events.v1", "order.placed")
 IDENTIFIED = example("ec.events.v1", "customer.identified")
+FRIEND = example("ec.events.v1", "friend.imported")
 RESTOCKED = example("ec.events.v1", "product.restocked")
 FOLLOW = example("line.events.v1", "follow")
 ENTER = example("customer.triggers.v1", "enter-cart-abandonment")
@@ -108,6 +109,9 @@ BROKEN: list[tuple[str, type[Contract], dict[str, Any], str]] = [
         IDENTIFIED | {"data": {"identifiers": ["customer:1", "x"]}},
         "data.identifiers[1]",
     ),
+    ("imported friend of a shop", EcEvent, FRIEND | {"subject": "customer:1"}, "subject"),
+    ("imported friend or not", EcEvent, FRIEND | {"data": {}}, "data.friend"),
+    ("history that is no truth value", EcEvent, ORDER | {"history": "long ago"}, "history"),
     ("NaN amount", EcEvent, ORDER | {"data": ORDER["data"] | {"amount": NAN}}, "data.amount"),
     ("NaN where no model looks", EcEvent, ORDER | {"data": ORDER["data"] | {"weights": [1, NAN]}}, "data.weights[1]"),
     ("Infinity", EcEvent, ORDER | {"data": ORDER["data"] | {"weight": float("-inf")}}, "data.weight"),
@@ -201,3 +205,10 @@ def test_a_request_has_one_content() -> None:
     for content in ({"template": None}, {"messages": [{"type": "text", "text": "はい"}]}):
         with pytest.raises(BadMessageError, match="either template or messages"):
             read(MessageRequest, REQUEST | content)
+
+
+def test_history_goes_on_the_wire_only_when_it_is_true() -> None:
+    """Nearly no event is history; the others carry no byte of it, and their readers know."""
+    assert b"history" not in EcEvent.from_json(json.dumps(ORDER | {"history": False}).encode()).to_json()
+    assert EcEvent.from_json(json.dumps(ORDER).encode()).history is False
+    assert json.loads(EcEvent.from_json(json.dumps(ORDER | {"history": True}).encode()).to_json())["history"] is True

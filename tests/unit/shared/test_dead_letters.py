@@ -23,9 +23,26 @@ def test_a_dead_letter_is_the_record_untouched_with_its_reason() -> None:
     }
 
 
+def test_a_dead_letter_keeps_the_records_own_headers() -> None:
+    """In binary mode the event stands there; what is not text is spelled out, and our own words cannot be forged."""
+    headers = (("ce_id", b"1"), ("ce_subject", b"\xff\x00"), ("todoke-reason", b"forged"), ("a\x00", b"b"))
+    letter = dead_letter(
+        Record("t.v1", 0, 0, None, b"{}", headers), BadMessageError("must be UTF-8", field="ce_subject"), service="x"
+    )
+    assert letter.headers == {
+        "ce_id": "1",
+        "ce_subject": "\\xff\N{REPLACEMENT CHARACTER}",
+        "a\N{REPLACEMENT CHARACTER}": "b",
+        "todoke-service": "x",
+        "todoke-reason": "must be UTF-8",
+        "todoke-field": "ce_subject",
+        "todoke-origin": "t.v1/0/0",
+    }
+
+
 def test_a_letter_always_fits_into_its_topic() -> None:
     """A record just under Kafka's limit has no room for headers; a letter that cannot be written would block all."""
-    record = Record("t.v1", 0, 7, b"k", b"x" * 1_048_000)
+    record = Record("t.v1", 0, 7, b"k", b"x" * 1_048_000, tuple((f"h{n}", b"\xff" * 9_000) for n in range(9)))
     letter = dead_letter(record, BadMessageError("r" * 10_000, field="f" * 10_000), service="segmenter")
     assert letter.value is None
     assert letter.headers["todoke-left-out"] == "1048000 bytes"

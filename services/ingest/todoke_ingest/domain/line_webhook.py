@@ -5,6 +5,7 @@ Unknown types and fields are carried (LINE-API: webhooks). LINE's own parser fai
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
@@ -61,6 +62,17 @@ def read_line_event(raw: object, name: str, shop: str, received_at: datetime) ->
     if len(event.to_json()) > MAX_EVENT_BYTES:
         raise BadMessageError(f"is larger than {MAX_EVENT_BYTES // 1024} KiB")
     return event
+
+
+def unsent_messages(events: Iterable[object]) -> list[str]:
+    """The ids of the messages that these events take back."""
+    found: list[str] = []
+    for event in events:
+        unsend = event.get("unsend") if isinstance(event, dict) and event.get("type") == "unsend" else None
+        message = unsend.get("messageId") if isinstance(unsend, dict) else None
+        if isinstance(message, str) and 1 <= len(message) <= _LONGEST_ID and message.isalnum() and message.isascii():
+            found.append(message)
+    return found
 
 
 def record_key(event: LineEvent) -> bytes:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from todoke_ingest.adapters.unsent import forget_unsent
 from todoke_ingest.answers import Answer, refused, try_again
-from todoke_ingest.domain.line_webhook import read_delivery, read_line_event, record_key
+from todoke_ingest.domain.line_webhook import read_delivery, read_line_event, record_key, unsent_messages
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_ingest.domain.signature import is_signed
 from todoke_ingest.handlers.intake import Intake, dead_letter
@@ -29,6 +30,8 @@ async def take_line_webhook(intake: Intake, request: DoorRequest) -> Answer:
     except RequestRefusedError as error:
         metrics.EVENTS_REFUSED.labels(DOOR, str(error.status)).inc()
         return refused(error)
+    if intake.pool is not None and (unsent := unsent_messages(events)):
+        await forget_unsent(intake.pool, unsent)
     received_at = intake.clock.wall()
     records = [_record(raw, name, account, received_at) for raw in events]
     try:

@@ -5,15 +5,34 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from todoke_shared.contracts.ec_events import CustomerIdentified, EcEvent, EventData, check_event, read_data
+from todoke_shared.contracts.ec_events import (
+    HISTORY_TYPES,
+    CustomerIdentified,
+    EcEvent,
+    EventData,
+    FriendImported,
+    check_event,
+    read_data,
+)
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.subjects import check_subject
 from todoke_shared.errors import BadMessageError
 
+LINE_PREFIX = "line."
+_CARRIED = frozenset(
+    {"type", "mode", "timestamp", "webhookEventId", "deliveryContext", "replyToken", "follow", "postback"}
+)
+"""Of LINE's event objects (https://developers.line.biz/en/reference/messaging-api/#webhook-event-objects). A postback's
+data is the shop's own, from its button; a field that LINE adds may be anything."""
+
 
 @dataclass(frozen=True)
 class Happening:
-    """`type` is the event type, LINE's with `line.` before it. `also` are further identifiers of the same person."""
+    """`type` is the event type, LINE's with `line.` before it. `also` are further identifiers of the same person.
+
+    `history`: told long after it happened; it changes what is known of a person and starts nothing.
+    `standby`: another tool speaks for the LINE account now, so that it may end campaigns and start none.
+    """
 
     key: UUID
     shop: str
@@ -23,6 +42,24 @@ class Happening:
     data: EventData
     raw: dict[str, Any]
     also: tuple[str, ...] = ()
+    history: bool = False
+    standby: bool = False
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """What a trigger tells of it, and so what is stored: nothing of what a person wrote or sent on LINE.
+
+        Conditions see all of it (`raw`), here and now; after that nobody needs it, and what is not stored need not be
+        found when its author unsends it.
+        """
+        return _without_content(self.raw) if self.type.startswith(LINE_PREFIX) else self.raw
+
+    @property
+    def unsent(self) -> str | None:
+        """The id of the message that a LINE user has taken back, or None when this is about something else."""
+        unsend = self.raw.get("unsend") if self.type == f"{LINE_PREFIX}unsend" else None
+        message = unsend.get("messageId") if isinstance(unsend, dict) else None
+        return message if isinstance(message, str) and message.isascii() and message.isalnum() else None
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -35,8 +72,19 @@ def from_ec_event(event: EcEvent) -> Happening | None:
     data = check_event(event)
     if event.subject is None:
         return None
-    also = data.identifiers if isinstance(data, CustomerIdentified) else ()
-    return Happening(event.key, event.shop, event.subject, event.type, event.time, data, event.data, also)
+    history = event.history or event.type in HISTORY_TYPES
+    return Happening(
+        event.key, event.shop, event.subject, event.type, event.time, data, event.data, _also(data), history
+    )
+
+
+def _also(data: EventData) -> tuple[str, ...]:
+    match data:
+        case CustomerIdentified():
+            return data.identifiers
+        case FriendImported(customer_id=str(customer)):
+            return (f"customer:{customer}",)
+    return ()
 
 
 def from_line_event(event: LineEvent) -> Happening | None:
@@ -51,4 +99,21 @@ def from_line_event(event: LineEvent) -> Happening | None:
         raise BadMessageError("a LINE event has a type", field="event.type")
     subject = check_subject(user.subject, field="event.source.userId")
     data = read_data(EventData, event.event, "event")
-    return Happening(event.key, event.shop, subject, f"line.{event.type}", event.occurred_at, data, event.event)
+    return Happening(
+        key=event.key,
+        shop=event.shop,
+        subject=subject,
+        type=f"{LINE_PREFIX}{event.type}",
+        at=event.occurred_at,
+        data=data,
+        raw=event.event,
+        standby=event.event.get("mode") == "standby",
+    )
+
+
+def _without_content(event: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in event.items() if name in _CARRIED}
+    message = event.get("message")
+    if isinstance(message, dict):
+        kept["message"] = {"type": message.get("type")}
+    return kept

@@ -10,7 +10,7 @@ import msgspec
 from todoke_segmenter.domain import cart as carts
 from todoke_segmenter.domain.cart import Cart, CartLine, latest
 from todoke_segmenter.domain.happening import Happening
-from todoke_shared.contracts.ec_events import CartItem, CartItemAdded, CartItemRemoved, CartUpdated
+from todoke_shared.contracts.ec_events import CartItem, CartItemAdded, CartItemRemoved, CartUpdated, FriendImported
 from todoke_shared.contracts.subjects import line_user
 
 
@@ -113,6 +113,17 @@ def _friendship(happening: Happening, *, friend: bool) -> PersonState:
     return PersonState(friendships={f"{user.account}:{user.user_id}": Friendship(happening.at, friend)})
 
 
+def _friend_imported(happening: Happening) -> PersonState:
+    data = happening.data
+    assert isinstance(data, FriendImported)  # noqa: S101
+    return _friendship(happening, friend=data.friend)
+
+
+def _told(happening: Happening) -> PersonState:
+    """A shop's record of a customer: an export says what the shop knew, not that anybody came by."""
+    return PersonState() if happening.history else _seen(happening)
+
+
 def _line(at: datetime, item: CartItem) -> tuple[str, CartLine]:
     return item.product_id, CartLine(at=at, quantity=item.quantity, name=item.name, price=item.price)
 
@@ -122,6 +133,9 @@ _CHANGES: dict[str, Callable[[Happening], PersonState]] = {
     "cart.item_added": _item_added,
     "cart.item_removed": _item_removed,
     "order.placed": _order_placed,
+    "customer.updated": _told,
+    "customer.identified": _told,
+    "friend.imported": _friend_imported,
     "line.follow": lambda happening: _friendship(happening, friend=True),
     "line.unfollow": lambda happening: _friendship(happening, friend=False),
 }

@@ -1,4 +1,8 @@
-"""What an event makes true of a person, campaign by campaign. An event asks only the campaigns that listen to it."""
+"""What an event makes true of a person, campaign by campaign. An event asks only the campaigns that listen to it.
+
+History asks none: what happened long ago starts no campaign, and ends none (docs/adr/0015). What comes while another
+tool speaks for the account (`mode: standby`) starts none, and may end one.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -36,10 +40,13 @@ class TriggerRules:
 
     def decide(self, happening: Happening, person: UUID, state: PersonState) -> list[Trigger]:
         """The triggers of one event, given the person's state just after it."""
+        if happening.history:
+            return []
         triggers = [
             _trigger(rule, happening, person, state)
             for rule in self._by_type.get(happening.type, ())
-            if rule.condition is None or holds(rule.condition, _facts(happening, state, rule.campaign.account))
+            if not (happening.standby and rule.kind == "enter")
+            and (rule.condition is None or holds(rule.condition, _facts(happening, state, rule.campaign.account)))
         ]
         return list({trigger.id: trigger for trigger in triggers}.values())  # two exits by one event are one exit
 
@@ -70,7 +77,7 @@ def _below(value: Any, path: str) -> Any:
 
 def _trigger(rule: _Rule, happening: Happening, person: UUID, state: PersonState) -> Trigger:
     campaign = rule.campaign
-    context = {"event": happening.raw, "cart": published_facts(state)["cart"]} if rule.kind == "enter" else {}
+    context = {"event": happening.carried, "cart": published_facts(state)["cart"]} if rule.kind == "enter" else {}
     return Trigger(
         id=trigger_id(happening.key, campaign.campaign, rule.kind, person),
         kind=rule.kind,

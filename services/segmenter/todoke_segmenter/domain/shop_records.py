@@ -1,0 +1,99 @@
+"""A record of `ec.events.v1` -> its event. Shops' own systems write there as well as ingest, and are held to its rules.
+
+Structured mode (the value is the event) and binary mode (attributes in `ce_` headers, the value is `data`):
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from todoke_shared.contracts.ec_events import EcEvent
+from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, bad_message
+from todoke_shared.contracts.json_values import check_json
+from todoke_shared.errors import BadMessageError
+
+MAX_AHEAD = timedelta(minutes=15)
+"""As at ingest's doors: a clock further ahead would overrule truer events for as long as it is."""
+
+Headers = Sequence[tuple[str, bytes]]
+_HELD_TO_THE_RULES = ("todoke-service", b"ingest")
+"""Ingest's doors have held it to all of this; the shop's clock may have been set anew since."""
+_PREFIX = "ce_"
+_STRUCTURED, _PLAIN = "application/cloudevents+json", "application/json"
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def read_shop_event(value: bytes | None, headers: Headers, now: datetime) -> EcEvent:
+    """The event of a record. `now` is the shop's time. BadMessageError names the field and the reason.
+
+    Unlike at a door a `time` must be given: when the record is read says nothing of when it happened.
+    """
+    if _HELD_TO_THE_RULES in headers:
+        return EcEvent.from_json(value)
+    if sum(len(text) for _, text in headers) + len(value or b"") > MAX_EVENT_BYTES:
+        raise BadMessageError(f"is larger than {MAX_EVENT_BYTES // 1024} KiB; send a link to what is large")
+    event = _read(_attributes(value, headers))
+    if event.time - now > MAX_AHEAD:
+        raise BadMessageError("is more than 15 minutes in the future; check the clock of the producer", field="time")
+    return event
+
+
+def _attributes(value: bytes | None, headers: Headers) -> dict[str, object]:
+    media_type = _media_type(headers)
+    in_headers = [(name, text) for name, text in headers if name.startswith(_PREFIX)]
+    if media_type in ("", _PLAIN) and in_headers:
+        data = {"data": _json(value)} if value else {}
+        return {**_from_headers(in_headers), **data}
+    if media_type not in ("", _PLAIN, _STRUCTURED):
+        raise BadMessageError(f"must be {_STRUCTURED}, or {_PLAIN} in binary mode", field="content-type")
+    if not value:
+        raise BadMessageError("the record has no value", gibberish=True)
+    event = _json(value)
+    if not isinstance(event, dict):
+        raise BadMessageError("must be a JSON object that holds one CloudEvent")
+    return event
+
+
+def _media_type(headers: Headers) -> str:
+    named = [text for name, text in headers if name.lower() == "content-type"]
+    return named[-1].decode(errors="replace").partition(";")[0].strip().lower() if named else ""
+
+
+def _from_headers(headers: Headers) -> dict[str, object]:
+    attributes: dict[str, object] = {}
+    for name, text in headers:
+        attribute = name.removeprefix(_PREFIX)
+        if attribute in attributes or attribute == "data":
+            raise BadMessageError("stands twice; an attribute has one header, and data is the value", field=name)
+        try:
+            attributes[attribute] = text.decode()
+        except UnicodeDecodeError:
+            raise BadMessageError("must be UTF-8", field=name) from None
+    return attributes
+
+
+def _json(value: bytes) -> object:
+    try:
+        return from_json(value, allow_inf_nan=True)  # for check_json to name
+    except ValueError as error:
+        # The parser's words name a place ("at line 1 column 5") and never the text found there.
+        raise BadMessageError(f"is not JSON: {error}", gibberish=True) from None
+
+
+def _read(raw: dict[str, object]) -> EcEvent:
+    check_json(raw)
+    if "data_base64" in raw:
+        raise BadMessageError("is not read here; send a JSON object as data", field="data_base64")
+    attributes = {name: value for name, value in raw.items() if value is not None}  # JSON format, 2.3: null is missing
+    time = attributes.get("time")
+    # pydantic would also read 1767225600, and "1767225600", as an instant: a guess that a producer never meant.
+    if not isinstance(time, str) or not _RFC3339.fullmatch(time):
+        raise BadMessageError("must be an RFC 3339 timestamp such as 2026-01-31T09:00:00+09:00", field="time")
+    try:
+        return EcEvent.model_validate(attributes)
+    except ValidationError as error:
+        raise bad_message(error) from None
