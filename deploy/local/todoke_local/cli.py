@@ -6,7 +6,7 @@ import sys
 import typer
 from rich.console import Console
 
-from todoke_local.commands import campaigns, demo, migrate, replay, run, simulator, up
+from todoke_local.commands import campaigns, demo, import_, keys, links, migrate, privacy, replay, run, simulator, up
 from todoke_shared.campaigns.source import CampaignFileError
 
 app = typer.Typer(
@@ -20,8 +20,12 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("migrate")(migrate.migrate)
 app.command("replay")(replay.replay)
+app.command("import")(import_.import_)
 app.add_typer(simulator.app, name="simulator")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(keys.app, name="keys")
+app.add_typer(links.app, name="links")
+app.add_typer(privacy.app, name="privacy")
 
 
 def run_command() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+from pydantic import SecretStr
 
 from todoke_local.backlog import until_quiet
 from todoke_local.recordings import Recorded
@@ -42,11 +43,12 @@ SETTLE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where to replay to."""
+    """Where to replay to. `key`: a key of the shop for events, where ingest asks for one."""
 
     ingest_url: str
     simulator_url: str
     account: str = "main"
+    key: SecretStr | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ class Replay:
     async def _post(self, events: list[dict[str, Any]]) -> int:
         """Post a batch, again while the door asks for patience, and give how many events were refused."""
         url, headers = f"{self._place.ingest_url}/v1/events", {"content-type": "application/cloudevents-batch+json"}
+        if self._place.key is not None:
+            headers["authorization"] = f"Bearer {self._place.key.get_secret_value()}"
         while True:
             async with self._session.post(url, data=dumps(events), headers=headers) as response:
                 if response.status in (429, 503):

@@ -20,7 +20,9 @@ class LocalSettings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="Ingest as customers reach it, https://…: what tracked links begin with"
     )
-    ingest_key: SecretStr | None = Field(default=None, description="A key of the shop for events, for `todoke import`")
+    ingest_key: SecretStr | None = Field(
+        default=None, description="A key of the shop for events, for `todoke import` and `replay`"
+    )
     ingest_port: int = 8080
     segmenter_port: int = 8081
     scheduler_port: int = 8082

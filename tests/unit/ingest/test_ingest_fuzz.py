@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.ingest.stand_ins import CheckedTopics, as_bytes, delivery, event, line_event, new_door, sign
-from todoke_ingest.answers import Problem, Taken
+from todoke_ingest.answers import Problem
 from todoke_ingest.domain.cloudevents import BATCH, PLAIN, SINGLE
 from todoke_shared.contracts.ec_events import EVENT_TYPES, check_event
 from todoke_shared.contracts.envelope import CloudEvent
@@ -43,11 +43,11 @@ async def takes_with_care(body: bytes, content_type: str, headers: dict[str, str
     """The promise: 2xx with exactly that in the topic, or 4xx that names field and reason and leaves nothing."""
     topics = CheckedTopics()
     answer = await new_door(topics).take_events(body, content_type, headers)
-    json.loads(answer.content())
+    told = json.loads(answer.content())
     assert answer.status in (202, 207, 400, 413, 415)
-    if isinstance(answer.body, Taken):
+    if answer.status in (202, 207):
         written = [CloudEvent.from_json(record.value) for record in topics.records]
-        assert answer.body.accepted == [event.id for event in written]
+        assert told["accepted"] == [event.id for event in written]
         for each in written:
             check_event(each)
             assert b"\\u0000" not in each.to_json()

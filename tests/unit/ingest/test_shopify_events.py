@@ -277,7 +277,7 @@ async def test_requests_that_only_a_person_can_fulfil_are_kept(shop: ShopifyShop
     assert isinstance(memory, KeptInMemory)
     assert asked + left == []
     assert [(request.kind, request.subject) for request in memory.requests.values()] == [
-        ("customers/data_request", f"visitor:shopify-email:{email_sha256(EMAIL)}"),
+        ("customers/data_request", f"visitor:email:{email_sha256(EMAIL)}"),
         ("shop/redact", None),
     ]
     assert memory.products == {}

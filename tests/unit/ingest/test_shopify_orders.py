@@ -69,7 +69,7 @@ async def test_an_order_brought_in_from_elsewhere_is_history(shop: ShopifyShop, 
 
 async def test_a_guest_is_known_by_the_hash_of_the_address(shop: ShopifyShop, topics: CheckedTopics) -> None:
     """A guest is a visitor, not a member; one without an address is whoever placed that order."""
-    guest = f"visitor:shopify-email:{email_sha256(EMAIL)}"
+    guest = f"visitor:email:{email_sha256(EMAIL)}"
     events = await told(shop, topics, "orders/create", order(customer=None))
     assert {event["subject"] for event in events} == {guest}
     nameless = order(id=8002, customer=None, email=None, contact_email=None, cart_token=None)
@@ -84,7 +84,7 @@ async def test_a_guest_who_becomes_a_member_keeps_the_orders(shop: ShopifyShop, 
         ("webhook", "customer.registered", "customer:5001"),
         ("webhook/2", "customer.identified", "customer:5001"),
     ]
-    assert data_of(events[1]) == {"identifiers": [f"visitor:shopify-email:{email_sha256(EMAIL)}"]}
+    assert data_of(events[1]) == {"identifiers": [f"visitor:email:{email_sha256(EMAIL)}"]}
     unsure = await told(shop, topics, "customers/create", customer(verified_email=False))
     assert [event["type"] for event in unsure] == ["customer.registered"]
 

@@ -69,7 +69,7 @@ async def _somewhere(
             urls = {name: f"http://127.0.0.1:{port}" for name, port in settings.ports.items()}
             urls["ingest"] = settings.ingest_url or urls["ingest"]
             simulator = urls.pop("simulator")
-            yield pool, Place(urls["ingest"], simulator), urls
+            yield pool, Place(urls["ingest"], simulator, key=settings.ingest_key), urls
         return
     console.print("Starting a Todoke of its own for the replay …")
     with tempfile.TemporaryDirectory(prefix="todoke-replay-") as folder:

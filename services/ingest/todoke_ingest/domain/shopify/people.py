@@ -2,7 +2,7 @@
 
 A member is `customer:{id}`. Somebody without a member's id is a visitor, since a visitor may turn out to be any member
 and two members are never one: of a cart (`visitor:shopify-cart:{token}`), of an order
-(`visitor:shopify-order:{id}`), or of an order's e-mail address (`visitor:shopify-email:{sha256}`). Where the shop's
+(`visitor:shopify-order:{id}`), or of an order's e-mail address (`visitor:email:{sha256}`). Where the shop's
 theme writes the browser tag's visitor into the cart (docs/shopify.md), that visitor it is.
 """
 
@@ -46,7 +46,7 @@ def order_visitor(order_id: str) -> str:
 def email_visitor(address: str | None) -> str | None:
     """Whoever buys under that address without being a member."""
     hashed = email_sha256(address or "")
-    return f"visitor:shopify-email:{hashed}" if hashed else None
+    return f"visitor:email:{hashed}" if hashed else None
 
 
 def shop_itself(shop: str) -> str:
