@@ -29,7 +29,14 @@ from todoke_shared.kafka.records import Record
 from todoke_shared.telemetry import metrics
 
 DOCS = Path(__file__).parent
-_WORDS = {str: "text", int: "integer", float: "number", AwareDatetime: "time with offset", UUID: "UUID"}
+_WORDS = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "true or false",
+    AwareDatetime: "time with offset",
+    UUID: "UUID",
+}
 EXAMPLES = Path(todoke_shared.contracts.__file__).parent / "examples"
 GENERATED = "<!-- Written by docs/generate.py; change the code it comes from. -->\n"
 BROKER = "kafka:9092"
@@ -131,6 +138,8 @@ def events() -> str:
         _table(("about", "events"), rows),
         "Any event may carry `order_id` and `cart_id` (texts of at most 255 characters): campaigns that run "
         "`per: order` or `per: cart` keep their runs apart by them.\n",
+        'An event with `"history": true` beside its `type` tells of what happened long ago: what is known of the '
+        "person follows it, and no campaign starts or ends by it (docs/adr/0015).\n",
         *(_event(type_) for types in rooms.values() for type_ in types),
         "## custom.*\n",
         "Anything else, under a name of your own.\n",

@@ -1,14 +1,34 @@
 """Every door of ingest: which request is taken by whom."""
 
-from todoke_ingest.handlers import events, line_webhook
+from todoke_ingest.handlers import collect, events, line_webhook, platforms, redirect, segment, shopify, tag
 from todoke_ingest.http import Door
 from todoke_ingest.settings import IngestSettings
 
 
 def doors(settings: IngestSettings) -> list[Door]:
     """The doors, with the limits that the settings give them."""
-    webhook = settings.max_webhook_bytes
+    body, webhook = settings.max_body_bytes, settings.max_webhook_bytes
     return [
-        Door(events.DOOR, "/v1/events", events.take_events, limit=settings.max_body_bytes, purpose="events"),
+        Door(events.DOOR, "/v1/events", events.take_events, limit=body, purpose="events"),
+        *(
+            Door(
+                segment.DOOR,
+                path,
+                segment.taking(call),
+                limit=settings.max_body_bytes,
+                purpose="segment",
+                gzip=True,
+                shape=segment.told,
+            )
+            for path, call in segment.PATHS
+        ),
         Door(line_webhook.DOOR, "/webhooks/line/{account}", line_webhook.take_line_webhook, limit=webhook),
+        Door(shopify.DOOR, "/webhooks/shopify/{shop}", shopify.take_shopify_webhook, limit=webhook),
+        Door(platforms.ECCUBE, "/webhooks/eccube/{shop}", platforms.take_eccube, limit=webhook),
+        Door(platforms.MAKESHOP, "/webhooks/makeshop/{shop}", platforms.take_makeshop, limit=webhook),
+        Door(tag.DOOR, "/tag.js", tag.take_tag, method="GET"),
+        Door(collect.DOOR, "/v1/collect", collect.take_collect, limit=collect.LIMIT, purpose="browser"),
+        Door(collect.DOOR, "/v1/collect", collect.take_preflight, method="OPTIONS", purpose="browser"),
+        Door(redirect.DOOR, "/r/{token}", redirect.take_click, method="GET"),
+        Door(redirect.DOOR, "/r/{token}", redirect.take_click, method="HEAD"),
     ]

@@ -12,6 +12,7 @@ from todoke_ingest.adapters.keys import KeyRing
 from todoke_ingest.adapters.redirects import Redirects
 from todoke_ingest.adapters.spool import PostgresSpool
 from todoke_ingest.app import Doorway, build_app
+from todoke_ingest.handlers.fetching import fetching_loops
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.accounts import Config, load_config
@@ -55,7 +56,7 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
     )
     keys = KeyRing(required=settings.keys_required)
     redirects = Redirects.on(pool, publisher)
-    loops = Loops()
+    loops, fetching = Loops(), Loops()
     try:
         clock = await open_clock(pool)
         await keys.refresh(pool)
@@ -70,9 +71,13 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         loops.start("idempotency", lambda: purge(pool))
         loops.start("spool", publisher.follow_spool)
         redirects.start()
+        intake = Intake(publisher, clock, config, pool, keys, redirects)
+        for name, fetch in fetching_loops(intake).items():
+            fetching.start(name, fetch)
         logger.info("ingest is ready")
-        yield Intake(publisher, clock, config, pool, keys, redirects)
+        yield intake
     finally:
+        await fetching.stop()  # what publishes stops before what is flushed
         await redirects.stop()
         await publisher.flush()
         await loops.stop()

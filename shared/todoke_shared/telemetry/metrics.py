@@ -21,7 +21,7 @@ CLICKS_LOST = Counter("todoke_clicks_lost_total", "Clicks that nothing could tak
 NOTICES = Counter("todoke_notices_total", "Ids that shops gave notice of, stored to be fetched", ["door"])
 FETCHES = Counter(
     "todoke_fetches_total",
-    "Entities fetched back from a shop by what came of it: found, gone, away, slow, denied, failed, garbage",
+    "Entities fetched back from a shop by what came of it: found, gone, away, slow, busy, denied, failed, garbage",
     ["platform", "shop", "outcome"],
 )
 FETCH_SECONDS = Histogram("todoke_fetch_seconds", "A shop's answer time", ["platform", "shop"])

@@ -13,6 +13,7 @@ from todoke_shared.contracts.topics import TOPICS
 PAYLOADS = {
     ("ingest", "send", "ec.events.v1"): "EcEvent",
     ("ingest", "send", "line.events.v1"): "LineEvent",
+    ("ingest", "send", "message.outcomes.v1"): "Outcome",
     ("segmenter", "receive", "ec.events.v1"): "EcEvent",
     ("segmenter", "receive", "line.events.v1"): "LineEvent",
     ("segmenter", "send", "customer.triggers.v1"): "Trigger",

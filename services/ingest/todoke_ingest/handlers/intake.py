@@ -17,8 +17,8 @@ from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.kafka.records import Outgoing, Publisher
 from todoke_shared.telemetry import metrics
 
-STRUCTURED = {"content-type": "application/cloudevents+json; charset=UTF-8"}
-"""Names structured mode to readers of the topic (CloudEvents Kafka binding, 3.3)."""
+STRUCTURED = {"content-type": "application/cloudevents+json; charset=UTF-8", "todoke-service": "ingest"}
+"""Names structured mode to readers of the topic (CloudEvents Kafka binding, 3.3), and who has held it to the rules."""
 
 
 @dataclass(frozen=True, slots=True)
