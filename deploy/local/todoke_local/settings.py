@@ -21,7 +21,7 @@ class LocalSettings(BaseSettings):
         default=None, description="Ingest as customers reach it, https://…: what tracked links begin with"
     )
     ingest_key: SecretStr | None = Field(
-        default=None, description="A key of the shop for events, for `todoke import` and `replay`"
+        default=None, description="A key for events: for `import`, `replay`"
     )
     ingest_port: int = 8080
     segmenter_port: int = 8081

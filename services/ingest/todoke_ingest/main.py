@@ -16,6 +16,7 @@ from todoke_ingest.handlers.fetching import fetching_loops
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.accounts import Config, load_config
+from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.relay import Relay
 from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
@@ -28,6 +29,7 @@ from todoke_shared.telemetry.loops import Loops
 logger = logging.getLogger("todoke.ingest")
 NAME = "ingest"
 POOL_SIZE = 8
+GREET_SECONDS = 5.0
 MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 
 
@@ -61,6 +63,7 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         clock = await open_clock(pool)
         await keys.refresh(pool)
         await publisher.look_behind()
+        await _greet(kafka)
 
         async def follow_clock() -> None:
             clock.resample(await sample_clock(pool))
@@ -86,6 +89,15 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await pool.close()
+
+
+async def _greet(kafka: KafkaPublisher) -> None:
+    """Connect before the first event comes, which would else wait for it; and tell when nobody is there."""
+    try:
+        async with asyncio.timeout(GREET_SECONDS):
+            await kafka.ready()
+    except (SlowDownError, TimeoutError):
+        logger.warning("Kafka does not answer; until it does, events go into the spool")
 
 
 def run() -> None:

@@ -74,7 +74,7 @@ class KafkaPublisher:
         for record in records:
             if size_of(record) > MAX_RECORD_BYTES:
                 raise TooLargeError(f"a record of {size_of(record)} bytes does not fit into {record.topic}")
-        producer = self._producer or await self._ready()
+        producer = self._producer or await self.ready()
         acknowledged: list[asyncio.Future[object]] = []
         try:
             for topic, partition, batch in await _batches(producer, records):
@@ -93,7 +93,8 @@ class KafkaPublisher:
                 await self._give_up(producer)
             raise SlowDownError(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
-    async def _ready(self) -> AIOKafkaProducer:
+    async def ready(self) -> AIOKafkaProducer:
+        """The producer, connected. SlowDownError when Kafka does not answer."""
         # Not cancelled with its caller: a connection given up half-way would be left open.
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self.start())
