@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
 from urllib.parse import urlencode
@@ -51,7 +51,7 @@ class Operation:
 
     path: str
     method: str
-    told: Json
+    told: Json = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -108,11 +108,10 @@ class Ingest:
 
 def operations() -> Iterator[Operation]:
     """Every operation of the document."""
-    document: Json = openapi()
-    for path, item in document["paths"].items():
-        if "$ref" in item:
-            item = document["paths"][item["$ref"].rpartition("/")[2].replace("~1", "/")]
-        for method, told in item.items():
+    paths: dict[str, Json] = openapi()["paths"]  # type: ignore[assignment]
+    for path, item in paths.items():
+        whole = paths[_pointed(item["$ref"])] if "$ref" in item else item
+        for method, told in whole.items():
             yield Operation(path, method.upper(), told)
 
 
@@ -159,6 +158,10 @@ async def open_ingest(pool: "asyncpg.Pool[asyncpg.Record] | None" = None) -> Asy
             yield Ingest(client, topics)
     finally:
         await redirects.stop()
+
+
+def _pointed(reference: str) -> str:
+    return reference.rpartition("/")[2].replace("~1", "/")
 
 
 async def _only_the_example(tokens: Sequence[str]) -> list[Link]:

@@ -1,6 +1,7 @@
 """GET /docs and /openapi.json: a page that needs nothing from elsewhere, so that it also opens inside a closed net."""
 
 import json
+from functools import cache
 
 from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
@@ -14,8 +15,7 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-in
 
 def docs_routes() -> list[Route]:
     """`GET /docs` and `/openapi.json`, rendered once."""
-    document = openapi()
-    page = render_docs(document)
+    document, page = _rendered()
 
     async def docs(_: Request) -> Response:
         return HTMLResponse(page, headers=_HEADERS)
@@ -28,6 +28,20 @@ def docs_routes() -> list[Route]:
 
 def render_docs(document: dict[str, object]) -> str:
     """The document as one HTML page: doors, examples, answers, schemas."""
-    environment = Environment(loader=PackageLoader("todoke_ingest", "."), autoescape=True)
+    environment = Environment(
+        loader=PackageLoader("todoke_ingest", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+    environment.filters["pointed"] = _pointed
     return environment.get_template("docs.html").render(document)
+
+
+@cache
+def _rendered() -> tuple[dict[str, object], str]:
+    document = openapi()
+    return document, render_docs(document)
+
+
+def _pointed(reference: str) -> str:
+    """`/v1/track` of `#/paths/~1v1~1track` (RFC 6901)."""
+    return reference.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
