@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from todoke_shared.clock import SampledClock
+from todoke_shared.connections import EndingConnection
 from todoke_shared.errors import SlowDownError, for_the_log
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.publish import KafkaPublisher
@@ -134,12 +135,9 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: ASGIApp, settings: Settings, port: int) -> None:
-    """Run an app until SIGTERM or SIGINT, then let it drain."""
-    # uvicorn raises the signal again once it has drained; an orderly end is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    spare_the_collector()
-    config = uvicorn.Config(
+def server_config(app: ASGIApp, settings: Settings, port: int) -> uvicorn.Config:
+    """How a service is served: on connections that end, and over HTTP alone."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=port,
@@ -148,9 +146,18 @@ def serve(app: ASGIApp, settings: Settings, port: int) -> None:
         server_header=False,
         date_header=False,
         lifespan="on",
+        http=EndingConnection,
+        ws="none",
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    server = _Server(config)
+
+
+def serve(app: ASGIApp, settings: Settings, port: int) -> None:
+    """Run an app until SIGTERM or SIGINT, then let it drain."""
+    # uvicorn raises the signal again once it has drained; an orderly end is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    spare_the_collector()
+    server = _Server(server_config(app, settings, port))
     server.run()
     if not server.started:
         sys.exit(STARTUP_FAILED)  # uvicorn has said why

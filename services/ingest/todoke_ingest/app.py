@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -19,6 +20,7 @@ from todoke_ingest.doors import doors
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.http import Bodies, Door, GoneError, read_request, send_answer
 from todoke_ingest.settings import IngestSettings
+from todoke_shared.errors import for_the_log
 from todoke_shared.telemetry import metrics
 from todoke_shared.telemetry.health import Readiness, health_routes
 from todoke_shared.telemetry.loops import Loops
@@ -53,6 +55,7 @@ class Doorway:
             lifespan=self._lifespan,
             exception_handlers={HTTPException: _http_error, Exception: _our_error},
         )
+        self.pages.router.redirect_slashes = False  # it would send people to whatever host the request names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -79,8 +82,10 @@ class Doorway:
             answer = await self._answer(door, scope, receive)
         except GoneError:
             return  # nobody is there to read an answer; but neither is it an error of ours
-        except Exception:
-            logger.exception("the door %s failed", door.name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sender must know that nothing may be relied on
+            # The error's own text may repeat a value of the request, and so a person.
+            place = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("the door %s failed (%s)\n%s", door.name, for_the_log(error), place)
             answer = door.shape(problem(500, "Ingest failed; its log tells more. Nothing of this may be relied on"))
         await send_answer(send, answer)
 

@@ -14,13 +14,19 @@ from dataclasses import dataclass
 from starlette.types import Receive, Scope, Send
 
 from todoke_ingest.adapters.keys import KeyRing
-from todoke_ingest.answers import Answer
+from todoke_ingest.answers import RETRY_AFTER_SECONDS, Answer
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.requests import DoorRequest, Purpose
 
 BODY_SECONDS = 10.0
 """A body that takes longer holds a connection that others wait for."""
+
+MOST_HELD_BYTES = 64 * 1024 * 1024
+"""Of all bodies under way together, an eighth of the memory that a pod is given: strangers may send 2 MiB to a
+webhook's door before their signature can be looked at."""
+SMALL_BYTES = 64 * 1024
+"""A body of this size is never sent away for the others' sake: nearly every honest one is smaller."""
 
 _CLOSE = {"Connection": "close"}
 """With the rest of a body still to come, the connection is good for nothing more."""
@@ -60,6 +66,7 @@ class Bodies:
     def __init__(self) -> None:
         self._since: dict[asyncio.Task[object], float] = {}
         self._overdue: set[asyncio.Task[object]] = set()
+        self._held = 0
 
     async def end_slow_ones(self) -> None:
         """A round of the loop that ends requests whose body has taken longer than BODY_SECONDS."""
@@ -71,13 +78,16 @@ class Bodies:
         await asyncio.sleep(1)
 
     async def read(self, receive: Receive, limit: int) -> bytes:
-        """The whole body, of at most `limit` bytes. RequestRefusedError: 413, 408; GoneError."""
+        """The whole body, of at most `limit` bytes.
+
+        RequestRefusedError: 413, 408, 503 for a large one while MOST_HELD_BYTES are under way; GoneError.
+        """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a body is read by a task")
         self._since[task] = time.monotonic()
         try:
-            return await _read_chunks(receive, limit)
+            return await self._read_chunks(receive, limit)
         except asyncio.CancelledError:
             if task not in self._overdue:
                 raise
@@ -87,6 +97,26 @@ class Bodies:
         finally:
             del self._since[task]
             self._overdue.discard(task)
+
+    async def _read_chunks(self, receive: Receive, limit: int) -> bytes:
+        body = bytearray()  # bytes would be copied whole for every chunk of a trickle
+        more = True
+        try:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise GoneError
+                chunk = message.get("body", b"")
+                more = message.get("more_body", False)
+                body += chunk
+                self._held += len(chunk)
+                if len(body) > limit:
+                    raise _too_large(limit)
+                if len(body) > SMALL_BYTES and self._held > MOST_HELD_BYTES:
+                    raise _too_many()
+            return bytes(body)
+        finally:
+            self._held -= len(body)
 
 
 async def read_request(door: Door, scope: Scope, receive: Receive, keys: KeyRing, bodies: Bodies) -> DoorRequest:
@@ -122,19 +152,6 @@ def _check_declared(headers: Mapping[str, str], limit: int) -> None:
         raise _too_large(limit)
 
 
-async def _read_chunks(receive: Receive, limit: int) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise GoneError
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > limit:
-            raise _too_large(limit)
-    return body
-
-
 def _unzip(body: bytes, limit: int) -> bytes:
     try:
         unzip = zlib.decompressobj(wbits=31)
@@ -145,7 +162,14 @@ def _unzip(body: bytes, limit: int) -> bytes:
         raise _too_large(limit)
     if not unzip.eof:
         raise RequestRefusedError(400, "is gzip that ends too early")
+    if unzip.unused_data:  # what it holds would be lost under a 2xx
+        raise RequestRefusedError(400, "goes on behind the end of its gzip; send one member and nothing else")
     return whole
+
+
+def _too_many() -> RequestRefusedError:
+    headers = {**_CLOSE, "Retry-After": str(RETRY_AFTER_SECONDS)}
+    return RequestRefusedError(503, "came with too many other large ones; send it again", headers=headers)
 
 
 def _too_large(limit: int) -> RequestRefusedError:

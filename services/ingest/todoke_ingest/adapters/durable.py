@@ -22,6 +22,9 @@ IDLE_SECONDS = 1.0
 """How often an ingest that has nothing to do with the spool looks whether another, now gone, has left something."""
 MANY = 1000
 """A spool that gives so many at once is far from empty."""
+GROUP_BYTES = 4_000_000
+"""Of values that go out together: what Kafka acknowledges well within the deadline, so that a rush of large batches is
+not taken for its absence. A larger request goes alone."""
 HOLD_SECONDS = 0.5
 """How long requests may be held while the last records leave; then they go into the spool again."""
 
@@ -98,17 +101,26 @@ class DurablePublisher:
             await self._carrying
 
     async def _carry_all(self) -> None:
-        while self._waiting:
-            together, self._waiting = self._waiting, []
-            await self._carry(together)
-        self._carrying = None
+        try:
+            while self._waiting:
+                together, self._waiting = _group(self._waiting)
+                await self._carry(together)
+        finally:  # cancelled, too: nobody may wait for what nobody carries, and the next one must be carried
+            given_up, self._waiting, self._carrying = self._waiting, [], None
+            _give_up(given_up)
 
     async def _carry(self, together: list[_Waiting]) -> None:
         try:
             await self._store([record for records, _ in together for record in records])
         except SlowDownError as error:
-            for _, durable in together:
-                _fail(durable, SlowDownError(str(error)))
+            # Who waits behind them would fare no better, and one after another they would wait for ever.
+            behind, self._waiting = self._waiting, []
+            _give_up([*together, *behind], str(error))
+        except asyncio.CancelledError:
+            _give_up(together)
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise  # else it was a task inside Kafka's client that was cancelled, and not this one
         except Exception as error:  # noqa: BLE001 - one request's fault: told to it alone, the others are none the worse
             if len(together) == 1:
                 _fail(together[0][1], error)
@@ -137,6 +149,21 @@ class DurablePublisher:
         finally:
             self._puts -= 1
         _count(records)
+
+
+def _group(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
+    """Those at the head of the line that go out together, and the others."""
+    size = 0
+    for place, (records, _) in enumerate(waiting):
+        size += sum(len(record.value or b"") for record in records)
+        if place and size > GROUP_BYTES:
+            return waiting[:place], waiting[place:]
+    return waiting, []
+
+
+def _give_up(waiting: Iterable[_Waiting], reason: str = "what was being written was given up") -> None:
+    for _, durable in waiting:
+        _fail(durable, SlowDownError(reason))
 
 
 def _fail(durable: "asyncio.Future[None]", error: Exception) -> None:

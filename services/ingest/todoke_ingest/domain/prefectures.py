@@ -15,11 +15,15 @@ _IN_ORDER = """
 """The order of JIS X 0401, which is also that of ISO 3166-2:JP, so that a place in it is a code."""
 
 _MACRONS = str.maketrans("āīūēōâîûêô", "aiueoaiueo")
+_LONGEST = 100
+"""Characters; normalising takes time with the square of a run of combining marks."""
 _ENDING = re.compile(r"[ -](to|do|fu|ken|prefecture|metropolis)$")
 
 
 def prefecture(text: str) -> str | None:
     """A prefecture in full (`東京都`), or None when the text names none."""
+    if len(text) > _LONGEST:
+        return None
     plain = unicodedata.normalize("NFKC", text).strip().lower().translate(_MACRONS)
     return _BY_SPELLING.get(plain) or _BY_SPELLING.get(_ENDING.sub("", plain))
 

@@ -12,6 +12,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\W_]+")
 _LONGEST_KEY = 255
 _LONGEST_NAME = 200
+_MOST_NORMALISED = 500
+"""Characters of a name: Unicode's normal form takes time with the square of a run of combining marks."""
 _LARGEST_EXACT = 2**53
 """Beyond it a float is no longer the integer that it was read from."""
 _RUN_KEYS = ("order_id", "cart_id")
@@ -55,8 +57,9 @@ def snake(name: str) -> str:
 
     What is cut, and what holds no letter at all, is told apart by a digest.
     """
-    words = _NO_WORD.sub("_", _CAMEL.sub("_", unicodedata.normalize("NFKC", name))).strip("_").lower()
-    if words and len(words) <= _LONGEST_NAME:
+    plain = unicodedata.normalize("NFKC", name[:_MOST_NORMALISED])
+    words = _NO_WORD.sub("_", _CAMEL.sub("_", plain)).strip("_").lower()
+    if words and len(words) <= _LONGEST_NAME and len(name) <= _MOST_NORMALISED:
         return words
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     return f"{words[: _LONGEST_NAME - 13]}_{digest}" if words else digest
