@@ -278,3 +278,41 @@ async def test_what_kafka_does_not_acknowledge_stays_in_the_outbox(
     async with Relay(pool, "scheduler", topics) as relay:
         assert await publish_all(relay) == 25
     assert read(topics) == as_written(numbered(0, 25))
+
+
+class HalfDeafKafka(MemoryTopics):
+    """Takes every topic but one."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """SlowDownError for the one."""
+        if any(record.topic == "forbidden.v1" for record in records):
+            raise SlowDownError("there is no such topic")
+        await super().publish(records)
+
+
+async def test_a_topic_that_takes_nothing_holds_up_no_other(pool: Pool) -> None:
+    """However many of its records are the oldest, the others' leave; its own are kept."""
+    topics = HalfDeafKafka()
+    stuck = [Outgoing("forbidden.v1", b"k", b"v")] * (relaying.BATCH + 1)
+    async with pool.acquire() as connection:
+        await put_outbox(connection, stuck)
+        await put_outbox(connection, numbered(0, 3))
+    async with Relay(pool, "scheduler", topics) as relay:
+        for _ in range(3):
+            with suppress(SlowDownError):
+                await relay.publish_some()
+    assert len(topics.read(TOPIC, "test")) == 3
+    assert await pool.fetchval("SELECT count(*) FROM outbox") == len(stuck)
+
+
+async def test_a_relay_without_a_way_lets_another_try(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some rounds in which nothing went well its shards are free, and another relay brings the records."""
+    monkeypatch.setattr(relaying, "REST_SECONDS", 0.0)
+    async with pool.acquire() as connection:
+        await put_outbox(connection, numbered(0, 3))
+    topics = MemoryTopics()
+    async with Relay(pool, "scheduler", DeafKafka(silent=False)) as deaf, Relay(pool, "scheduler", topics) as able:
+        for _ in range(relaying.FAILURES_TO_RELEASE):
+            with pytest.raises(SlowDownError):
+                await deaf.publish_some()
+        assert await able.publish_some() == 3

@@ -11,6 +11,7 @@ from todoke_ingest.adapters.spool import PostgresSpool
 from todoke_local.rooms import migrate_rooms
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.errors import SlowDownError
+from todoke_shared.kafka import relay as relaying
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.kafka.relay import Relay
 from todoke_shared.postgres.pool import open_pool
@@ -53,14 +54,14 @@ async def test_records_leave_in_order_and_make_room(pool: "asyncpg.Pool[asyncpg.
     """One customer's records reach Kafka as they came; an empty spool is as large as a new one."""
     async with Relay(pool, "ingest", kafka) as relay:
         spool = PostgresSpool(pool, relay, limit=1000)
-        assert await spool.has_left()
+        assert not await spool.waiting()
         await spool.put([record(number) for number in range(6)])
         await spool.put([record(number) for number in range(6, 10)])
-        assert not await spool.has_left()
+        assert await spool.waiting() == {EC_EVENTS.name}
         assert await spool.drain_some() == 10
         assert [int(one.value or b"") for one in kafka.records] == list(range(10))
         assert kafka.records[0] == record(0)
-        assert await spool.has_left()
+        assert not await spool.waiting()
         await spool.put([record(number) for number in range(10)])  # 1,000 bytes again, to the last
 
 
@@ -76,8 +77,11 @@ async def test_a_full_spool_takes_nothing_more(pool: "asyncpg.Pool[asyncpg.Recor
     assert all(isinstance(result, SlowDownError) for result in results if result is not None)
 
 
-async def test_nothing_leaves_while_kafka_is_away(pool: "asyncpg.Pool[asyncpg.Record]", kafka: Kafka) -> None:
+async def test_nothing_leaves_while_kafka_is_away(
+    pool: "asyncpg.Pool[asyncpg.Record]", kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A failed try changes nothing; the next one brings all of it."""
+    monkeypatch.setattr(relaying, "REST_SECONDS", 0.0)
     kafka.away = True
     async with Relay(pool, "ingest", kafka) as relay:
         spool = PostgresSpool(pool, relay, limit=1000)

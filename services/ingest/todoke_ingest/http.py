@@ -28,6 +28,9 @@ webhook's door before their signature can be looked at."""
 SMALL_BYTES = 64 * 1024
 """A body of this size is never sent away for the others' sake: nearly every honest one is smaller."""
 
+_WITHOUT_CONTENT = (204, 304)
+"""These say nothing of a body, not even that it is empty (RFC 9110, 8.6)."""
+
 _CLOSE = {"Connection": "close"}
 """With the rest of a body still to come, the connection is good for nothing more."""
 
@@ -138,8 +141,10 @@ async def read_request(door: Door, scope: Scope, receive: Receive, keys: KeyRing
 
 async def send_answer(send: Send, answer: Answer) -> None:
     """An answer as HTTP."""
-    content = answer.content()
-    headers = [(b"content-type", answer.media_type.encode()), (b"content-length", b"%d" % len(content))]
+    content, headers = b"", []
+    if answer.status not in _WITHOUT_CONTENT:
+        content = answer.content()
+        headers = [(b"content-type", answer.media_type.encode()), (b"content-length", b"%d" % len(content))]
     for name, value in answer.headers.items():
         headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})

@@ -53,9 +53,8 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
     pool = await open_pool(settings.postgres_dsn, application=NAME, schema=NAME, size=POOL_SIZE)
     kafka = KafkaPublisher(settings.kafka_bootstrap_servers, client_id=f"todoke-{NAME}")
     relay = Relay(pool, NAME, kafka)
-    publisher = DurablePublisher(
-        kafka, PostgresSpool(pool, relay, limit=settings.spool_bytes), seconds=settings.acknowledge_seconds
-    )
+    spool = PostgresSpool(pool, relay, limit=settings.spool_bytes)
+    publisher = DurablePublisher(kafka, spool, seconds=settings.acknowledge_seconds)
     keys = KeyRing(required=settings.keys_required)
     redirects = Redirects.on(pool, publisher)
     loops, fetching = Loops(), Loops()
@@ -74,7 +73,7 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         loops.start("idempotency", lambda: purge(pool))
         loops.start("spool", publisher.follow_spool)
         redirects.start()
-        intake = Intake(publisher, clock, config, pool, keys, redirects)
+        intake = Intake(publisher, clock, config, pool, keys, redirects, lambda: spool.is_half_full)
         for name, fetch in fetching_loops(intake).items():
             fetching.start(name, fetch)
         logger.info("ingest is ready")

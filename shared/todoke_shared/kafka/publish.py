@@ -75,17 +75,26 @@ class KafkaPublisher:
             if size_of(record) > MAX_RECORD_BYTES:
                 raise TooLargeError(f"a record of {size_of(record)} bytes does not fit into {record.topic}")
         producer = self._producer or await self.ready()
-        acknowledged: list[asyncio.Future[object]] = []
         try:
-            for topic, partition, batch in await _batches(producer, records):
-                acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
-            for each in acknowledged:
-                await each
+            # May wait for ever for a topic that is not there; nothing has been given to the producer yet.
+            batches = await _batches(producer, records)
+        except KafkaError as error:
+            raise SlowDownError(f"Kafka does not know where to write: {type(error).__name__}") from error
+        try:
+            await self._send(producer, batches)
         except asyncio.CancelledError:
             # Whoever gave up waiting will write these records again. aiokafka would keep them and try for ever, so
             # that a long absence of Kafka's would end in a flood of repeats.
             self._let_go(producer)
             raise
+
+    async def _send(self, producer: AIOKafkaProducer, batches: Sequence[tuple[str, int, BatchBuilder]]) -> None:
+        acknowledged: list[asyncio.Future[object]] = []
+        try:
+            for topic, partition, batch in batches:
+                acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            for each in acknowledged:
+                await each
         except KafkaError as error:
             await asyncio.gather(*acknowledged, return_exceptions=True)
             if not error.retriable:

@@ -6,6 +6,8 @@ acknowledgement and the delete; ids are deterministic, so readers recognise it.
 
 import asyncio
 import logging
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -28,6 +30,10 @@ BATCH_BYTES = 8_000_000
 """A batch of large records must still be read within the pool's call timeout."""
 PUBLISH_SECONDS = 15.0
 """aiokafka waits for ever for a topic that is not there; we would rather say so, again and again."""
+REST_SECONDS = 2.0
+"""How long a topic that took nothing is left alone, while the records behind its own are read."""
+FAILURES_TO_RELEASE = 3
+"""Rounds in which nothing went well: perhaps it is our way to Kafka that is closed, and another relay's is open."""
 OWNER_LIFE = "20s"
 """A relay that sleeps longer than this (SIGSTOP, a lost network) loses its shards to whoever is awake."""
 
@@ -42,6 +48,8 @@ class Relay:
         self._wake = asyncio.Event()
         self._owner: asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | None = None
         self._shards: list[int] = []
+        self._rests_until: dict[str, float] = {}
+        self._failures = 0
 
     def wake(self) -> None:
         """Something was just committed to the outbox."""
@@ -59,24 +67,60 @@ class Relay:
             return
 
     async def publish_some(self) -> int:
-        """Publish one batch of the shards owned and give its size."""
+        """Publish one batch of the shards owned and give its size. SlowDownError when Kafka takes none of it.
+
+        Each topic by itself: one that is missing, or forbidden to us, keeps its own records waiting and no others.
+        """
         if not await self._own_shards():
             return 0
-        rows = await self._pool.fetch(_SQL["read_outbox"], self._shards, BATCH, BATCH_BYTES)
+        rows = await self._pool.fetch(_SQL["read_outbox"], self._shards, BATCH, BATCH_BYTES, self._resting_topics())
         records = {row["id"]: Outgoing(row["topic"], row["key"], row["value"], row["headers"]) for row in rows}
         await self._set_aside({key: record for key, record in records.items() if size_of(record) > MAX_RECORD_BYTES})
-        fitting = {key: record for key, record in records.items() if size_of(record) <= MAX_RECORD_BYTES}
-        if fitting:
-            try:
-                async with asyncio.timeout(PUBLISH_SECONDS):
-                    await self._publisher.publish(list(fitting.values()))
-            except TimeoutError:
-                topics = ", ".join(sorted({record.topic for record in fitting.values()}))
-                raise SlowDownError(
-                    f"Kafka has not acknowledged for {PUBLISH_SECONDS:g} s; are {topics} there?"
-                ) from None
-            await self._pool.execute(_SQL["delete_outbox"], list(fitting))
+        by_topic: dict[str, dict[int, Outgoing]] = {}
+        for key, record in records.items():
+            if size_of(record) <= MAX_RECORD_BYTES:
+                by_topic.setdefault(record.topic, {})[key] = record
+        results = await asyncio.gather(
+            *(self._publish_topic(topic, its) for topic, its in by_topic.items()), return_exceptions=True
+        )
+        await self._judge(results)
         return len(rows)
+
+    async def _publish_topic(self, topic: str, records: Mapping[int, Outgoing]) -> None:
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._publisher.publish(list(records.values()))
+        except (TimeoutError, SlowDownError) as error:
+            self._rests_until[topic] = time.monotonic() + REST_SECONDS
+            if isinstance(error, TimeoutError):
+                raise SlowDownError(
+                    f"Kafka has not acknowledged for {PUBLISH_SECONDS:g} s; is {topic} there?"
+                ) from None
+            raise
+        await self._pool.execute(_SQL["delete_outbox"], list(records))
+
+    async def _judge(self, results: Sequence[BaseException | None]) -> None:
+        """Raise what went wrong, if nothing went well; after some such rounds let others try who may have a way."""
+        errors = [result for result in results if result is not None]
+        for error in errors:
+            if not isinstance(error, SlowDownError):
+                raise error
+        if not errors:
+            self._failures = 0
+            return
+        if len(errors) < len(results):
+            logger.warning("%s", errors[0])
+            return
+        self._failures += 1
+        if self._failures >= FAILURES_TO_RELEASE:
+            self._failures = 0
+            await self.release()
+        raise errors[0]
+
+    def _resting_topics(self) -> list[str]:
+        now = time.monotonic()
+        self._rests_until = {topic: until for topic, until in self._rests_until.items() if until > now}
+        return list(self._rests_until)
 
     async def _set_aside(self, too_large: dict[int, Outgoing]) -> None:
         """Leave what Kafka will never take in the outbox, out of the others' way, for a person to see to."""

@@ -32,11 +32,11 @@ SELECT shard FROM generate_series(0, $1::int - 1) AS shard
  WHERE pg_try_advisory_lock(hashtext($2::text), shard);
 
 -- name: read_outbox
--- The oldest records of the shards owned, up to $2 of them and about $3 bytes. No high-water mark: a late commit with
+-- The oldest records of the shards owned, but for the topics $4, up to $2 of them and about $3 bytes. No high-water mark: a late commit with
 -- a lower id is still found.
 SELECT id, topic, key, value, headers
   FROM (SELECT *, sum(octet_length(value)) OVER (ORDER BY id) - octet_length(value) AS bytes_before
-          FROM (SELECT * FROM outbox WHERE shard = any($1::int[]) ORDER BY id LIMIT $2) AS oldest) AS counted
+          FROM (SELECT * FROM outbox WHERE shard = any($1::int[]) AND topic <> all($4::text[]) ORDER BY id LIMIT $2) AS oldest) AS counted
  WHERE coalesce(bytes_before, 0) < $3::bigint
  ORDER BY id;
 

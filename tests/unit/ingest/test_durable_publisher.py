@@ -9,7 +9,7 @@ import pytest
 from tests.support.doors import Doors
 from tests.unit.ingest.stand_ins import CheckedTopics, as_bytes, event, new_door
 from todoke_ingest.adapters.durable import DurablePublisher
-from todoke_shared.contracts.topics import EC_EVENTS
+from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka.records import Outgoing
 
@@ -20,11 +20,14 @@ class MovedKafka(CheckedTopics):
     def __init__(self) -> None:
         super().__init__()
         self.silent = False
+        self.refused = ""
         self.calls = 0
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Wait for ever while silent."""
         self.calls += 1
+        if any(record.topic == self.refused for record in records):
+            raise SlowDownError("there is no such topic")
         if self.silent:
             await asyncio.Event().wait()
         await super().publish(records)
@@ -36,28 +39,28 @@ class ListSpool:
 
     kafka: CheckedTopics
     room: int = 1000
-    waiting: list[Outgoing] = field(default_factory=list)
+    records: list[Outgoing] = field(default_factory=list)
     pause: asyncio.Event | None = None
 
     async def put(self, records: Sequence[Outgoing]) -> None:
         """All or nothing."""
         if self.pause is not None:
             await self.pause.wait()
-        if len(self.waiting) + len(records) > self.room:
+        if len(self.records) + len(records) > self.room:
             raise SlowDownError("the spool is full")
-        self.waiting += records
+        self.records += records
 
     async def drain_some(self) -> int:
         """All of it."""
-        some = list(self.waiting)
+        some = list(self.records)
         if some:
             await self.kafka.publish(some)
-            self.waiting = self.waiting[len(some) :]
+            self.records = self.records[len(some) :]
         return len(some)
 
-    async def has_left(self) -> bool:
-        """Whether nothing waits."""
-        return not self.waiting
+    async def waiting(self) -> frozenset[str]:
+        """The topics of what waits."""
+        return frozenset(record.topic for record in self.records)
 
 
 def record(name: str) -> Outgoing:
@@ -103,7 +106,7 @@ async def test_without_kafka_the_spool_takes_it(
     setattr(kafka, how, True)
     await durable.publish([record("1")])
     await durable.publish([record("2")])
-    assert (names(spool.waiting), kafka.calls) == ([b"1", b"2"], 1)
+    assert (names(spool.records), kafka.calls) == ([b"1", b"2"], 1)
 
 
 async def test_a_full_spool_claims_nothing(durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool) -> None:
@@ -126,7 +129,7 @@ async def test_what_was_spooled_goes_first_when_kafka_is_back(
     await durable.follow_spool()
     await durable.publish([record("3")])
     assert names(kafka.records) == [b"1", b"2", b"3"]
-    assert spool.waiting == []
+    assert spool.records == []
 
 
 async def test_a_put_under_way_is_not_overtaken(durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool) -> None:
@@ -149,7 +152,7 @@ async def test_what_an_earlier_life_left_goes_first(
     durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool
 ) -> None:
     """An ingest that finds records in the spool at its start begins by spooling."""
-    spool.waiting = [record("old")]
+    spool.records = [record("old")]
     await durable.look_behind()
     await durable.publish([record("new")])
     await durable.follow_spool()
@@ -164,7 +167,19 @@ async def test_one_requests_fault_is_its_own(durable: DurablePublisher, kafka: M
     )
     assert (good, other) == (None, None)
     assert isinstance(failed, AssertionError)
-    assert names(kafka.records) == [b"1", b"2"]
+    assert list(dict.fromkeys(names(kafka.records))) == [b"1", b"2"]
+
+
+async def test_a_topic_that_takes_nothing_stops_no_other(
+    durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool
+) -> None:
+    """Its records go into the spool, and stay there; the others go to Kafka, before and after."""
+    kafka.refused = EC_EVENTS.dead_letters
+    good = Outgoing(LINE_EVENTS.dead_letters, b"good", b"good")
+    await durable.publish([record("1"), good])
+    await durable.publish([good])
+    assert names(spool.records) == [b"1"]
+    assert names(kafka.records) == [b"good", b"good"]
 
 
 async def test_flush_waits_for_what_was_given(durable: DurablePublisher, kafka: MovedKafka) -> None:

@@ -81,7 +81,7 @@ async def test_a_stop_tells_everybody_who_waits() -> None:
     async with asyncio.timeout(2):
         told = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in told] == [SlowDownError] * 3
-    assert spool.waiting == []
+    assert spool.records == []
 
 
 async def test_a_rush_of_large_batches_is_not_taken_for_kafkas_absence() -> None:
@@ -116,4 +116,4 @@ async def test_while_nothing_is_durable_nobody_waits_in_line_for_that() -> None:
     kafka.away = False
     spool.room = 10**9
     await publisher.publish([record("1")])
-    assert names(spool.waiting) == [b"1"]
+    assert names(spool.records) == [b"1"]

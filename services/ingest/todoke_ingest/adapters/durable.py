@@ -10,6 +10,7 @@ events keep theirs; between processes only the events' own time tells.
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -28,6 +29,9 @@ not taken for its absence. A larger request goes alone."""
 HOLD_SECONDS = 0.5
 """How long requests may be held while the last records leave; then they go into the spool again."""
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+"""Between two such holds, in seconds: longer each time that one was in vain."""
+
 _Waiting = tuple[Sequence[Outgoing], "asyncio.Future[None]"]
 
 
@@ -40,12 +44,12 @@ class Spool(Protocol):
     async def drain_some(self) -> int:
         """Bring some to Kafka and tell how many. SlowDownError while it is away."""
 
-    async def has_left(self) -> bool:
-        """Whether all that this ingest has put in, and what it found there at first, has reached Kafka."""
+    async def waiting(self) -> frozenset[str]:
+        """The topics of which records that this ingest has put in, or found there at first, still wait for Kafka."""
 
 
 class DurablePublisher:
-    """Kafka within `seconds`, else the spool."""
+    """Kafka within `seconds`, else the spool; each topic by itself, so that one that takes nothing stops no other."""
 
     def __init__(self, kafka: Publisher, spool: Spool, *, seconds: float) -> None:
         self._kafka = kafka
@@ -53,10 +57,11 @@ class DurablePublisher:
         self._seconds = seconds
         self._waiting: list[_Waiting] = []
         self._carrying: asyncio.Task[None] | None = None
-        self._spooling = False
+        self._spooling: frozenset[str] = frozenset()
         self._puts = 0
         self._may_store = asyncio.Event()
         self._may_store.set()
+        self._pause, self._hold_at = SHORTEST_PAUSE, 0.0
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Return once every record is durable. SlowDownError when one may not be."""
@@ -73,27 +78,36 @@ class DurablePublisher:
         drained = MANY
         while drained >= MANY:
             drained = await self._spool.drain_some()
-        if self._spooling:
+        if self._spooling and time.monotonic() >= self._hold_at:
             await self._go_back()
+        elif self._spooling:
+            await asyncio.sleep(SHORTEST_PAUSE)
 
     async def look_behind(self) -> None:
-        """Begin by spooling when an earlier life has left something there: it goes first."""
-        self._spooling = not await self._spool.has_left()
+        """Begin by spooling what an earlier life has left there: it goes first."""
+        self._spooling = await self._spool.waiting()
 
     async def _go_back(self) -> None:
         """Let new requests wait while the last of the spool leaves: else, under load, it would never be empty."""
         self._may_store.clear()
         try:
             async with asyncio.timeout(HOLD_SECONDS):
-                while self._puts or not await self._spool.has_left():
+                while self._puts or self._spooling & await self._spool.waiting():
                     if not await self._spool.drain_some():
                         await asyncio.sleep(0.01)
-            self._spooling = False
-            logger.warning("the spool has been drained, and Kafka takes events again")
-        except TimeoutError:
-            return  # into the spool for another round
+            self._back_to_kafka(frozenset())
+        except TimeoutError:  # into the spool for another round, but for the topics that have left
+            if not self._puts:
+                self._back_to_kafka(self._spooling & await self._spool.waiting())
+            self._hold_at = time.monotonic() + self._pause  # or a spool that stands still would hold up everybody
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
         finally:
             self._may_store.set()
+
+    def _back_to_kafka(self, still: frozenset[str]) -> None:
+        if back := self._spooling - still:
+            self._spooling, self._pause = still, SHORTEST_PAUSE
+            logger.warning("the spool has been drained, and Kafka takes %s again", ", ".join(sorted(back)))
 
     async def flush(self) -> None:
         """Return when all that was given is durable or has been refused."""
@@ -132,23 +146,37 @@ class DurablePublisher:
                     durable.set_result(None)
 
     async def _store(self, records: Sequence[Outgoing]) -> None:
-        await self._may_store.wait()
-        if not self._spooling:
+        by_topic: dict[str, list[Outgoing]] = {}
+        for record in records:
+            by_topic.setdefault(record.topic, []).append(record)
+        if len(by_topic) == 1:
+            await self._store_topic(records[0].topic, records)
+            return
+        results = await asyncio.gather(
+            *(self._store_topic(topic, its) for topic, its in by_topic.items()), return_exceptions=True
+        )
+        for result in results:
+            if result is not None:
+                raise result
+
+    async def _store_topic(self, topic: str, records: Sequence[Outgoing]) -> None:
+        if topic in self._spooling:
+            await self._may_store.wait()
+        if topic not in self._spooling:
             try:
                 async with asyncio.timeout(self._seconds):
                     await self._kafka.publish(records)
                 return
             except (TimeoutError, SlowDownError) as error:
-                if not self._spooling:
-                    reason = str(error) or f"no acknowledgement within {self._seconds:g} s"
-                    logger.warning("Kafka is away (%s): events go into the spool", reason)
-                self._spooling = True
+                reason = str(error) or f"no acknowledgement within {self._seconds:g} s"
+                logger.warning("Kafka does not take %s (%s): it goes into the spool", topic, reason)
+                self._spooling |= {topic}
         self._puts += 1
         try:
             await self._spool.put(records)
         finally:
             self._puts -= 1
-        _count(records)
+        metrics.SPOOLED.labels(topic).inc(len(records))
 
 
 def _group(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
@@ -169,8 +197,3 @@ def _give_up(waiting: Iterable[_Waiting], reason: str = "what was being written 
 def _fail(durable: "asyncio.Future[None]", error: Exception) -> None:
     if not durable.done():
         durable.set_exception(error)
-
-
-def _count(records: Iterable[Outgoing]) -> None:
-    for record in records:
-        metrics.SPOOLED.labels(record.topic).inc()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from todoke_shared.contracts.topics import TOPICS
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.kafka.relay import Relay
@@ -16,6 +17,7 @@ from todoke_shared.postgres.stream import put_outbox
 from todoke_shared.telemetry import metrics
 
 _SQL = load_queries("todoke_ingest.adapters", "spool.sql")
+_TOPICS = [name for topic in TOPICS for name in (topic.name, topic.dead_letters)]
 SECONDS = 2.0
 """A sender that is still there after Kafka's deadline must not wait much longer."""
 
@@ -28,6 +30,12 @@ class PostgresSpool:
         self._relay = relay
         self._limit = limit
         self._last: int | None = None
+        self._bytes = 0
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether what strangers send should wait outside: the other half is for the shop and for LINE."""
+        return self._bytes > self._limit // 2
 
     async def put(self, records: Sequence[Outgoing]) -> None:
         """Return once they are committed. SlowDownError when the spool is full or PostgreSQL does not answer."""
@@ -43,16 +51,18 @@ class PostgresSpool:
         if used is None:
             raise SlowDownError("Kafka is away and the spool is full (TODOKE_SPOOL_BYTES)")
         self._last = max(self._last or 0, last)
+        self._bytes = used
         metrics.SPOOL_BYTES.set(used)
 
     async def drain_some(self) -> int:
         """Bring some to Kafka, oldest first. SlowDownError while it is away."""
         return await self._relay.publish_some()
 
-    async def has_left(self) -> bool:
-        """Whether all that this ingest has put in, and what it found there at first, has reached Kafka."""
-        row = await self._pool.fetchrow(_SQL["look"], self._last)
+    async def waiting(self) -> frozenset[str]:
+        """The topics of which records that this ingest has put in, or found there at first, still wait for Kafka."""
+        row = await self._pool.fetchrow(_SQL["look"], self._last, _TOPICS)
         if row is None:
             raise RuntimeError("ingest.spool_room has lost its row; put it back: INSERT INTO spool_room DEFAULT VALUES")
         metrics.SPOOL_BYTES.set(row["bytes"])
-        return not row["waiting"]
+        self._bytes = row["bytes"]
+        return frozenset(row["waiting"])

@@ -21,12 +21,15 @@ SECONDS = 1.0
 logger = logging.getLogger("todoke.ingest")
 
 
-async def forget_unsent(pool: "asyncpg.Pool[asyncpg.Record]", messages: Sequence[str]) -> None:
-    """Delete spooled LINE events that hold these messages. With PostgreSQL away it says so and holds up nobody."""
+async def forget_unsent(pool: "asyncpg.Pool[asyncpg.Record]", people: Sequence[bytes], messages: Sequence[str]) -> None:
+    """Delete spooled LINE events of these people (their records' keys) that hold these messages.
+
+    With PostgreSQL away it says so and holds up nobody.
+    """
     topics = [LINE_EVENTS.name, LINE_EVENTS.dead_letters]
     ids = [f'"{message}"'.encode() for message in messages]
     try:
         async with asyncio.timeout(SECONDS):
-            await pool.execute(_SQL["forget_unsent"], topics, ids)
+            await pool.execute(_SQL["forget_unsent"], topics, ids, people)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         logger.warning("an unsent message may lie in the spool until Kafka takes it (%s)", for_the_log(error))

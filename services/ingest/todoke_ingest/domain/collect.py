@@ -30,7 +30,8 @@ MAX_AGE = timedelta(days=7)
 
 MAX_TITLE = 300
 
-_CUSTOM = re.compile(r"custom\.[\w.:-]{1,100}")
+_CUSTOM = re.compile(r"custom\.(?!link\.|shopify\.|tag\.|survey\.|coupon\.)[\w.:-]{1,100}")
+"""Not those that tell of clicks, platforms, or what the shop itself does."""
 _MAX_MS = 10**14
 """Milliseconds of a browser's clock; the year 5138."""
 

@@ -38,6 +38,11 @@ async def take_collect(intake: Intake, request: DoorRequest) -> Answer:
     return structs.replace(answer, headers={**answer.headers, **allowed})
 
 
+def readable(answer: Answer) -> Answer:
+    """A problem that was found before the door, for a page of any site to read: it tells nothing of anybody."""
+    return structs.replace(answer, headers={**answer.headers, "Access-Control-Allow-Origin": "*"})
+
+
 async def take_preflight(intake: Intake, request: DoorRequest) -> Answer:
     """204 to a browser on one of the key's sites, 403 to any other. The tag itself needs none: it sends text."""
     try:
@@ -56,6 +61,8 @@ async def _take(intake: Intake, body: bytes, shop: str) -> Answer:
     try:
         collected = read_collected(body)
         good, bad = _sort_out(intake, collected, shop)
+        if good and intake.is_crowded():  # anybody may send here, and the tag keeps what it could not tell
+            raise SlowDownError("the spool is filling")
         if good:
             await intake.publisher.publish([event_record(event) for event in good])
     except RequestRefusedError as error:

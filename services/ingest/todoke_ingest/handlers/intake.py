@@ -1,6 +1,6 @@
 """What stands behind every door: the way into Kafka, the clock, the configuration, PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -37,6 +37,7 @@ class Intake:
     May block: on the publisher, for its deadline. May lose: nothing that it has published. May repeat: what was
     answered 503 and is sent again; readers recognise an event by its id. `pool` is None where a door that needs
     PostgreSQL is not used (the in-process pipeline). `keys` lets nobody in unless it is told otherwise.
+    `is_crowded`: whether what anybody may send has to wait outside, since the spool is filling.
     """
 
     publisher: Publisher
@@ -45,6 +46,7 @@ class Intake:
     pool: "asyncpg.Pool[asyncpg.Record] | None" = None
     keys: KeyRing = field(default_factory=KeyRing)
     redirects: Redirects | None = None
+    is_crowded: Callable[[], bool] = lambda: False
 
     @property
     def database(self) -> "asyncpg.Pool[asyncpg.Record]":

@@ -30,10 +30,10 @@ async def take_line_webhook(intake: Intake, request: DoorRequest) -> Answer:
     except RequestRefusedError as error:
         metrics.EVENTS_REFUSED.labels(DOOR, str(error.status)).inc()
         return refused(error)
-    if intake.pool is not None and (unsent := unsent_messages(events)):
-        await forget_unsent(intake.pool, unsent)
     received_at = intake.clock.wall()
     records = [_record(raw, name, account, received_at) for raw in events]
+    if intake.pool is not None and (unsent := unsent_messages(events)):
+        await forget_unsent(intake.pool, [record.key for record in records if record.key], unsent)
     try:
         if records:
             await intake.publisher.publish(records)

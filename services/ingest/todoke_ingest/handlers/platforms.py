@@ -45,7 +45,10 @@ async def take_makeshop(intake: Intake, request: DoorRequest) -> Answer:
             raise _no_shop("makeshop")
         signed = request.body
         if shop.signs == "timestamp+body":
-            signed = request.headers.get("x-makeshop-request-timestamp", "").encode() + signed
+            timestamp = request.headers.get("x-makeshop-request-timestamp", "")
+            if not (timestamp.isascii() and timestamp.isdecimal()):  # or a body's beginning could stand in the header
+                raise RequestRefusedError(401, "must be digits", field="X-Makeshop-Request-Timestamp")
+            signed = timestamp.encode() + signed
         signature = request.headers.get("x-makeshop-signature")
         if not is_signed(signed, signature, shop.webhook_secrets, shop.signature):
             raise RequestRefusedError(401, "is not one of this shop over this body", field="x-makeshop-signature")

@@ -20,6 +20,9 @@ from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.telemetry import metrics
 
 DOOR = "segment"
+MOST_LETTERS = 100
+"""Dead letters of one request: a write key is easily found, and with it somebody could fill their topic. All bad
+messages are counted."""
 MOST_NAMED = 20
 """Bad messages that a 400 names: they are mostly bad for one and the same reason."""
 
@@ -96,7 +99,7 @@ def _sort_out(intake: Intake, asked: SegmentRequest, shop: str) -> _Sorted:
 
 async def _publish(intake: Intake, found: _Sorted, origin: str) -> None:
     records = [event_record(event) for event in found.good]
-    records += [dead_letter(EC_EVENTS.dead_letters, one.raw, one.error, origin) for one in found.bad]
+    records += [dead_letter(EC_EVENTS.dead_letters, one.raw, one.error, origin) for one in found.bad[:MOST_LETTERS]]
     if records:
         await intake.publisher.publish(records)
     metrics.EVENTS_ACCEPTED.labels(DOOR).inc(len(found.good))

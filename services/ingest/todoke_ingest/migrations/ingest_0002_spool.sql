@@ -11,6 +11,9 @@ CREATE TABLE outbox (
     headers jsonb NOT NULL
 );
 
+CREATE INDEX outbox_by_topic ON outbox (topic, id) WHERE shard >= 0;
+CREATE INDEX outbox_by_key ON outbox (key);
+
 -- One row: how full the spool is. Its lock makes the limit exact however many ingests fill it.
 CREATE TABLE spool_room (
     only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),
