@@ -141,7 +141,7 @@ def server_config(app: ASGIApp, settings: Settings, port: int) -> uvicorn.Config
         app,
         host=settings.host,
         port=port,
-        log_level="error",  # its one warning is a line for each request that is no HTTP, from whoever likes to fill a log
+        log_level="error",  # its warnings are a line for each request that is no HTTP, from whoever sends them
         access_log=False,
         server_header=False,
         date_header=False,
