@@ -47,7 +47,7 @@ async def test_an_order_is_placed_by_the_cart_owner(shop: ShopifyShop, topics: C
     ]
     assert data_of(events[0]) == {"identifiers": [CART_VISITOR]}
     placed = events[1]
-    assert (placed["id"], placed["time"], placed.get("history")) == ("webhook", NOW.isoformat(), None)
+    assert (placed["id"], placed["time"], placed.get("history")) == ("order/8001/placed", NOW.isoformat(), None)
     data = data_of(placed)
     assert {name: data[name] for name in data if name != "items"} == {
         "order_id": "8001",
@@ -95,7 +95,7 @@ async def test_what_becomes_of_an_order_is_told(
 ) -> None:
     """Payment and cancellation, with the order's own facts."""
     events = await told(shop, topics, topic, order(cancel_reason="customer"))
-    assert (events[-1]["type"], events[-1]["id"]) == (kind, "webhook")
+    assert (events[-1]["type"], events[-1]["id"]) == (kind, f"order/8001/{kind.removeprefix('order.')}")
     assert data_of(events[-1])["amount"] == 3840
     assert data_of(events[-1]).get("reason") == ("customer" if kind == "order.cancelled" else None)
 

@@ -92,18 +92,30 @@ def _links(delivery: Delivery, order_id: str, owner: OrderOwner) -> list[Json]:
 
 def _placed(delivery: Delivery, subject: str) -> list[Json]:
     data = known(**_order_data(delivery.payload), financial_status=text(delivery.payload, "financial_status"))
-    return [delivery.fact("order.placed", subject, data, delivery.id, _imported(delivery.payload))]
+    return [delivery.fact("order.placed", subject, data, _once(delivery, "placed"), _imported(delivery.payload))]
 
 
 def _paid(delivery: Delivery, subject: str) -> list[Json]:
     return [
-        delivery.fact("order.paid", subject, _order_data(delivery.payload), delivery.id, _imported(delivery.payload))
+        delivery.fact(
+            "order.paid",
+            subject,
+            _order_data(delivery.payload),
+            _once(delivery, "paid"),
+            _imported(delivery.payload),
+        )
     ]
 
 
 def _cancelled(delivery: Delivery, subject: str) -> list[Json]:
     data = known(**_order_data(delivery.payload), reason=text(delivery.payload, "cancel_reason"))
-    return [delivery.event("order.cancelled", subject, data)]
+    return [delivery.fact("order.cancelled", subject, data, _once(delivery, "cancelled"))]
+
+
+def _once(delivery: Delivery, what: str) -> str:
+    """An order is placed, paid and cancelled once, however many subscriptions tell of it."""
+    order_id = identifier(delivery.payload, "id")
+    return f"order/{order_id}/{what}" if order_id else delivery.id
 
 
 def _imported(order: Json) -> datetime | None:
