@@ -3,10 +3,9 @@
 Modes and media types: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import unquote
 
 import msgspec
@@ -16,6 +15,7 @@ from todoke_ingest.domain.json_values import parse_strictly, read_json
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_shared.contracts.ec_events import AboutProduct, EventData, check_event
 from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, CloudEvent, bad_message, is_suspect
+from todoke_shared.contracts.instants import check_not_ahead, check_time_text
 from todoke_shared.contracts.json_values import check_json
 from todoke_shared.errors import BadMessageError
 
@@ -23,12 +23,6 @@ SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PLAIN = "application/json"
 MAX_EVENTS = 1000
-MAX_AHEAD = timedelta(minutes=15)
-"""A clock further ahead than this is broken; its events would overrule truer ones for as long as it is."""
-
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-"""What any reader of the topic understands; the other spellings of RFC 3339 are written anew."""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -88,14 +82,14 @@ def read_event(raw: object, now: datetime, *, shop: str | None = None, strict: b
     attributes = {name: value for name, value in raw.items() if value is not None}
     if "time" not in attributes:
         attributes["time"] = now.isoformat()
-    plain_time = _check_time_text(attributes["time"])
+    plain_time = check_time_text(attributes["time"])
     if shop is not None and attributes.setdefault("shop", shop) != shop:
         raise BadMessageError("is not the shop of this key; leave it out, or use a key of that shop", field="shop")
     try:
         event = CloudEvent.model_validate(attributes)
     except ValidationError as error:
         raise bad_message(error) from None
-    _check_not_ahead(event.time, now)
+    check_not_ahead(event.time, now)
     key = _key(event, check_event(event))
     if not plain_time:
         attributes["time"] = event.time.isoformat()
@@ -130,27 +124,6 @@ def _binary_attributes(headers: Mapping[str, str]) -> dict[str, object]:
         except ValueError:
             raise RequestRefusedError(400, "must be percent-encoded UTF-8", field=name) from None
     return attributes
-
-
-def _check_time_text(time: object) -> bool:
-    """Whether any reader of the topic understands the text as it is."""
-    # pydantic would also read 1767225600, and "1767225600", as an instant: a guess that a producer never meant.
-    if not isinstance(time, str):
-        raise _no_time()
-    if _PLAIN_TIME.fullmatch(time):
-        return True
-    if not _RFC3339.fullmatch(time):
-        raise _no_time()
-    return False
-
-
-def _no_time() -> BadMessageError:
-    return BadMessageError("must be an RFC 3339 timestamp such as 2026-01-31T09:00:00+09:00", field="time")
-
-
-def _check_not_ahead(time: datetime, now: datetime) -> None:
-    if time - now > MAX_AHEAD:
-        raise BadMessageError("is more than 15 minutes in the future; check the clock of the producer", field="time")
 
 
 def _key(event: CloudEvent, data: EventData) -> bytes:

@@ -4,27 +4,23 @@ Structured mode (the value is the event) and binary mode (attributes in `ce_` he
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from todoke_shared.contracts.ec_events import EcEvent
 from todoke_shared.contracts.envelope import MAX_EVENT_BYTES, bad_message
+from todoke_shared.contracts.instants import check_not_ahead, check_time_text
 from todoke_shared.contracts.json_values import check_json
 from todoke_shared.errors import BadMessageError
-
-MAX_AHEAD = timedelta(minutes=15)
-"""As at ingest's doors: a clock further ahead would overrule truer events for as long as it is."""
 
 Headers = Sequence[tuple[str, bytes]]
 _HELD_TO_THE_RULES = ("todoke-service", b"ingest")
 """Ingest's doors have held it to all of this; the shop's clock may have been set anew since."""
 _PREFIX = "ce_"
 _STRUCTURED, _PLAIN = "application/cloudevents+json", "application/json"
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def read_shop_event(value: bytes | None, headers: Headers, now: datetime) -> EcEvent:
@@ -37,8 +33,7 @@ def read_shop_event(value: bytes | None, headers: Headers, now: datetime) -> EcE
     if sum(len(text) for _, text in headers) + len(value or b"") > MAX_EVENT_BYTES:
         raise BadMessageError(f"is larger than {MAX_EVENT_BYTES // 1024} KiB; send a link to what is large")
     event = _read(_attributes(value, headers))
-    if event.time - now > MAX_AHEAD:
-        raise BadMessageError("is more than 15 minutes in the future; check the clock of the producer", field="time")
+    check_not_ahead(event.time, now)
     return event
 
 
@@ -89,10 +84,7 @@ def _read(raw: dict[str, object]) -> EcEvent:
     if "data_base64" in raw:
         raise BadMessageError("is not read here; send a JSON object as data", field="data_base64")
     attributes = {name: value for name, value in raw.items() if value is not None}  # JSON format, 2.3: null is missing
-    time = attributes.get("time")
-    # pydantic would also read 1767225600, and "1767225600", as an instant: a guess that a producer never meant.
-    if not isinstance(time, str) or not _RFC3339.fullmatch(time):
-        raise BadMessageError("must be an RFC 3339 timestamp such as 2026-01-31T09:00:00+09:00", field="time")
+    check_time_text(attributes.get("time"))
     try:
         return EcEvent.model_validate(attributes)
     except ValidationError as error:
