@@ -14,10 +14,11 @@ shops: …                                      # see todoke_shared.shops
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from todoke_shared.config_errors import ConfigError, config_error
 from todoke_shared.contracts.envelope import Name
 from todoke_shared.secrets import read_secret, read_secrets
 from todoke_shared.shops import Shop, Shopify
@@ -65,14 +66,14 @@ def load_config(path: Path | None, *, shops: bool = True) -> Config:
     """Read the file; without one, the account and the shop `main`, their secrets the simulator's (a trial).
 
     `shops` false leaves the shops' secrets alone, for a service that has no business with them.
-    Raises ValueError (pydantic's, or ours) naming what is wrong in the file, and never a value from it.
+    Raises ConfigError naming what is wrong in the file, and never a value from it.
     """
     config = read_config(path)
     if path is None:
         return config
     return Config(
-        accounts={name: _resolve(f"accounts.{name}", account) for name, account in config.accounts.items()},
-        shops={name: _resolve(f"shops.{name}", shop) for name, shop in config.shops.items()} if shops else {},
+        accounts={name: _resolve(f"{path}: accounts.{name}", each) for name, each in config.accounts.items()},
+        shops={name: _resolve(f"{path}: shops.{name}", each) for name, each in config.shops.items()} if shops else {},
     )
 
 
@@ -81,22 +82,25 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         simulated = Account(channel_secrets=(SIMULATOR_SECRET,), access_token=SIMULATOR_TOKEN)
         return Config(accounts={"main": simulated}, shops={"main": _TRIAL_SHOP}, trial=True)
-    return Config.model_validate(_read_yaml(path)).model_copy(update={"trial": False})
+    try:
+        return Config.model_validate(_read_yaml(path)).model_copy(update={"trial": False})
+    except ValidationError as error:
+        raise config_error(path, Config, error) from None
 
 
 def _read_yaml(path: Path) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(path)
     except OSError as error:
-        raise ValueError(f"cannot read the configuration {path}: {error.strerror}") from None
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from None
     except YAMLError as error:
         # The parser's own text quotes the line, and somebody may have written a secret into it.
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        raise ValueError(f"{path}:{mark.line + 1 if mark else 1}: this is not YAML") from None
+        raise ConfigError(f"{path}:{mark.line + 1 if mark else 1}: this is not YAML") from None
 
 
 def _resolve(place: str, part: Part) -> Part:
     try:
         return part.resolve()
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
+        raise ConfigError(f"{place}: {error}") from None

@@ -9,8 +9,8 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TypeVar
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from todoke_shared.clock import SampledClock
+from todoke_shared.config_errors import ConfigError
 from todoke_shared.connections import EndingConnection
 from todoke_shared.errors import SlowDownError, for_the_log
 from todoke_shared.kafka.consume import Consumption
@@ -124,6 +125,15 @@ def new_broker(settings: Settings, name: str) -> KafkaBroker:
         graceful_timeout=BATCH_SECONDS,
         logger=logging.getLogger("faststream"),  # kept to errors; it tells of fetches that fail
     )
+
+
+@contextmanager
+def telling_of_the_configuration() -> Iterator[None]:
+    """A mistake in the configuration file ends the process with its one line on standard error, and exit code 1."""
+    try:
+        yield
+    except ConfigError as error:
+        sys.exit(f"todoke: {error}")
 
 
 class _Server(uvicorn.Server):

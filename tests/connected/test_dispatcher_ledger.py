@@ -212,7 +212,9 @@ async def test_400_is_failed_and_costs_nothing(bench: Bench) -> None:
     assert await bench.reserved() == 0
 
 
-async def test_a_refused_token_stops_the_channel_until_an_operator_resumes_it(bench: Bench) -> None:
+async def test_a_refused_token_stops_the_channel_until_an_operator_resumes_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     """What is claimed meets the refusal, the rest is held without asking LINE; nothing is lost."""
     line = MemoryLine(accounts=frozenset())
     dispatcher = bench.dispatcher(line, max_in_flight=2)
@@ -220,6 +222,8 @@ async def test_a_refused_token_stops_the_channel_until_an_operator_resumes_it(be
     while await dispatcher.send_some():
         pass
     assert len(line.requests) == 2
+    told = [record.getMessage() for record in caplog.records if "refuses" in record.getMessage()]
+    assert [line.partition(";")[0] for line in told] == ["LINE refuses account main's access token (401)"]
     assert await bench.states() == {"held": 6}
     assert await bench.reserved() == 0
     line.accounts = frozenset({"main"})

@@ -274,7 +274,7 @@ async def test_the_commands_make_list_rotate_and_revoke(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["create", "other", "--for", "events"], "it has: main"),
+        (["create", "other", "--for", "events"], "there is the shop main alone"),
         (["create", "main", "--for", "events", "--origin", "https://a.example"], "browser"),
         (["create", "main", "--for", "browser", "--origin", "a.example/x"], "https://shop.example"),
         (["rotate", "main", "--for", "events"], "todoke keys create main --for events"),

@@ -42,12 +42,14 @@ async def up(home: Path, ports: dict[str, int]) -> AsyncIterator[asyncio.subproc
             said += line
     assert b"Kafka: embedded, in memory" in said
     assert b"PostgreSQL: embedded, kept in" in said
+    assert b"  export KAFKA=127.0.0.1:" in said
     family = descendants(process.pid)
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 60)
+        ended, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert ended.decode().splitlines() == ["Stopping …", "Stopped."]
         for process_id in family:
             await wait_until_gone(process_id)
 

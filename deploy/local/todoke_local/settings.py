@@ -20,9 +20,7 @@ class LocalSettings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="Ingest as customers reach it, https://…: what tracked links begin with"
     )
-    ingest_key: SecretStr | None = Field(
-        default=None, description="A key for events: for `import`, `replay`"
-    )
+    ingest_key: SecretStr | None = Field(default=None, description="A key for events: for `import`, `replay`")
     ingest_port: int = 8080
     segmenter_port: int = 8081
     scheduler_port: int = 8082

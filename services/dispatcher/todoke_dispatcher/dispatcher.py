@@ -20,7 +20,7 @@ from todoke_dispatcher.domain.decide import Channel
 from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
-from todoke_dispatcher.domain.verdict import NotSent, Unclear, Verdict, judge
+from todoke_dispatcher.domain.verdict import ChannelStopped, NotSent, Unclear, Verdict, judge
 from todoke_dispatcher.handlers import SERVICE, read_requests
 from todoke_dispatcher.ports import LinePort
 from todoke_dispatcher.recording import record, settle
@@ -33,6 +33,7 @@ from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import BatchHandler, Record
 from todoke_shared.postgres.stream import Connection, move_positions, put_outbox
 from todoke_shared.telemetry import metrics
+from todoke_shared.telemetry.seldom import Seldom
 
 logger = logging.getLogger("todoke.dispatcher")
 
@@ -82,6 +83,7 @@ class Dispatcher:
         self._pool = pool
         self._clock = clock
         self._cluster = cluster
+        self._seldom = Seldom()
         self._catalogue = catalogue
         self._line = line
         self._limits = {name: account.monthly_limit for name, account in config.accounts.items()}
@@ -218,6 +220,7 @@ class Dispatcher:
                 wall=wall,
                 jitter=random.random,
             )
+        self._tell_of_stops(results)
         return self._tell(settled)
 
     async def measure(self) -> None:
@@ -226,6 +229,17 @@ class Dispatcher:
             counts = await deliveries.count_unsettled(connection)
         for lane in LANES:
             metrics.WAITING.labels(lane).set(counts.get(lane, 0))
+
+    def _tell_of_stops(self, results: Sequence[Result]) -> None:
+        for result in results:
+            account, verdict = result.attempt.sent.request.account, result.verdict
+            if isinstance(verdict, ChannelStopped) and self._seldom.is_due(account):
+                logger.error(
+                    "LINE refuses account %s's access token (%d); its messages are held until it is changed "
+                    "and the channel resumed",
+                    account,
+                    verdict.status,
+                )
 
     def _tell(self, settled: Sequence[Delivery]) -> int:
         if settled:

@@ -18,7 +18,7 @@ from todoke_shared.contracts.topics import LANES, OUTCOMES
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.postgres.migrate import Migrations
-from todoke_shared.service import consuming, new_broker, open_room, serve
+from todoke_shared.service import consuming, new_broker, open_room, serve, telling_of_the_configuration
 from todoke_shared.telemetry.health import Readiness, health_routes
 from todoke_shared.telemetry.logs import set_up_logs
 
@@ -41,7 +41,7 @@ def declare(broker: KafkaBroker, take: Callable[[Lane], BatchHandler]) -> Consum
 def create_app(settings: DispatcherSettings) -> Starlette:
     """The service as an ASGI app: health outside, consumption and sending in its lifespan.
 
-    ValueError when the file of accounts cannot be read or lacks a secret.
+    ConfigError when the file of accounts cannot be read or lacks a secret.
     """
     readiness = Readiness()
     config = load_config(settings.config, shops=False)
@@ -82,4 +82,6 @@ def run() -> None:
     """Run until told to stop."""
     settings = DispatcherSettings()
     set_up_logs(NAME, settings.log_level)
-    serve(create_app(settings), settings, settings.dispatcher_port)
+    with telling_of_the_configuration():
+        app = create_app(settings)
+    serve(app, settings, settings.dispatcher_port)

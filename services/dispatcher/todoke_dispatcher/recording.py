@@ -64,7 +64,7 @@ async def _tell_channel(connection: Connection, sent: Delivery, verdict: Verdict
     """What an answer says about the whole channel."""
     account = sent.request.account
     match verdict:
-        case ChannelStopped(reason):
+        case ChannelStopped(reason=reason):
             await channels.stop(connection, account, reason)
         case MonthlyLimit():
             await channels.park(connection, account, month_of(wall), parked_by(sent.lane))

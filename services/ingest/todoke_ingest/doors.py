@@ -27,6 +27,7 @@ def doors(settings: IngestSettings) -> list[Door]:
         Door(platforms.ECCUBE, "/webhooks/eccube/{shop}", platforms.take_eccube, limit=webhook),
         Door(platforms.MAKESHOP, "/webhooks/makeshop/{shop}", platforms.take_makeshop, limit=webhook),
         Door(tag.DOOR, "/tag.js", tag.take_tag, method="GET"),
+        Door(tag.DOOR, "/tag.js", tag.take_tag, method="HEAD"),
         Door(
             collect.DOOR,
             "/v1/collect",

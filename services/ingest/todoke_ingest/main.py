@@ -22,7 +22,7 @@ from todoke_shared.kafka.relay import Relay
 from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.pool import open_pool
-from todoke_shared.service import serve
+from todoke_shared.service import serve, telling_of_the_configuration
 from todoke_shared.telemetry.logs import set_up_logs
 from todoke_shared.telemetry.loops import Loops
 
@@ -34,7 +34,7 @@ MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 
 
 def create_app(settings: IngestSettings) -> Doorway:
-    """The app, on PostgreSQL's clock and Kafka. ValueError when the configuration file is wrong."""
+    """The app, on PostgreSQL's clock and Kafka. ConfigError when the configuration file is wrong."""
     config = load_config(settings.config)
     if settings.config is None:
         logger.warning("TODOKE_CONFIG is not set: the webhook door trusts the LINE simulator's secret and no other")
@@ -103,4 +103,6 @@ def run() -> None:
     """Serve the doors until SIGTERM or SIGINT."""
     settings = IngestSettings()
     set_up_logs("ingest", settings.log_level)
-    serve(create_app(settings), settings, settings.ingest_port)
+    with telling_of_the_configuration():
+        app = create_app(settings)
+    serve(app, settings, settings.ingest_port)

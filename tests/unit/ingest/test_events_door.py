@@ -175,9 +175,22 @@ async def test_more_than_a_thousand_events_are_refused(door: Doors, topics: Chec
 async def test_other_media_types_are_refused(door: Doors) -> None:
     """415 names those that are read; a batch must be an array, and a single event must not."""
     [error] = await refusals(door, as_bytes(event()), "text/plain", status=415)
-    assert SINGLE in str(error["reason"])
+    assert error["field"] == "Content-Type"
+    assert str(error["reason"]).startswith(f"is not one that this door takes; send {SINGLE}")
     await refusals(door, as_bytes(event()), BATCH)
     await refusals(door, as_bytes([event()]), SINGLE)
+
+
+async def test_a_line_user_of_an_account_that_is_not_here_is_refused(door: Doors, topics: CheckedTopics) -> None:
+    """A misspelt account would be a person whom nobody can ever write to; a product may be called what it likes."""
+    user = "U" + "1" * 32
+    [error] = await refusals(door, as_bytes(event(subject=f"line:mian:{user}")))
+    assert (error["field"], error["reason"]) == ("subject", "names an account that is not here")
+    assert (await door.take_events(as_bytes(event(subject=f"line:main:{user}")), SINGLE)).status == 202
+    assert (await door.take_events(as_bytes(event(subject=f"visitor:line:mian:{user}")), SINGLE)).status == 202
+    product = event(type="product.updated", subject=None, data={"product": {"product_id": "line:mian:1"}})
+    assert (await door.take_events(as_bytes(product), SINGLE)).status == 202
+    assert len(topics.records) == 3
 
 
 async def test_an_empty_batch_is_nothing_to_do(door: Doors, topics: CheckedTopics) -> None:

@@ -143,13 +143,16 @@ async def test_a_signature_counts_at_its_own_door_alone(app: Doorway, topics: Ch
 
 @pytest.mark.parametrize("name", DOORS)
 async def test_a_refusal_tells_nothing_of_the_secret(app: Doorway, name: str) -> None:
-    """The answer to a wrong signature is the same whatever the signature, and holds neither it nor the true one."""
+    """A wrong signature is answered the same whatever it is, a missing one is called so; neither shows the true one."""
     door = DOORS[name]
     true = door.signature(SECRET, door.body)
-    wrong = (None, "", true[:-1], "署名")
+    wrong = ("", true[:-1], "署名")
     told = [_shown(await ask(app, door.path, door.body, door.headers(one))) for one in wrong]
     assert len(set(told)) == 1
-    assert not any(word in told[0] for word in (SECRET, true[:-1]))
+    missing = _shown(await ask(app, door.path, door.body, door.headers(None)))
+    assert missing.startswith("401")
+    assert "is missing" in missing
+    assert not any(word in text for word in (SECRET, true[:-1]) for text in (told[0], missing))
 
 
 async def test_of_two_signatures_none_is_chosen_for_the_sender(app: Doorway, topics: CheckedTopics) -> None:

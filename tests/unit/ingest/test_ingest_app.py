@@ -227,6 +227,19 @@ async def test_wrong_doors_are_problems_that_name_the_docs(client: httpx.AsyncCl
     assert "/docs" in (await client.get("/")).text
 
 
+async def test_the_tag_answers_head(client: httpx.AsyncClient) -> None:
+    """As monitors and link checkers ask, with GET's headers."""
+    head, got = await client.head("/tag.js"), await client.get("/tag.js")
+    assert (head.status_code, head.headers["etag"]) == (200, got.headers["etag"])
+
+
+async def test_examples_leave_the_shop_to_the_key(client: httpx.AsyncClient) -> None:
+    """Pasted with a key of another shop, they would be refused."""
+    page = (await client.get("/docs")).text
+    assert "cart.item_added" in page
+    assert "&#34;shop&#34;: &#34;main&#34;" not in page
+
+
 async def test_docs_show_every_door_and_load_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
     """The page names each path of the document and holds no script, image or foreign stylesheet."""
     page = await client.get("/docs")

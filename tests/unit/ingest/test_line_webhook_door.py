@@ -1,6 +1,7 @@
 """POST /webhooks/line/{account}: only LINE gets in, and one bad event never holds up the others."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,6 +25,7 @@ from todoke_ingest.handlers.intake import Intake
 from todoke_shared.accounts import Account, Config
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import LINE_EVENTS
+from todoke_shared.telemetry.seldom import Seldom
 
 
 @pytest.fixture
@@ -79,6 +81,23 @@ async def test_nobody_else_gets_in(door: Doors, topics: CheckedTopics, signature
     """A missing, foreign or wrong signature is 401 and leaves nothing in any topic."""
     answer = await door.take_line_webhook("main", delivery(line_event()), signature)
     assert (answer.status, field_of(answer), topics.records) == (401, "x-line-signature", [])
+
+
+async def test_a_signature_by_another_secret_is_logged_once_a_minute(
+    topics: CheckedTopics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a mistyped channel secret looks like silence; and a stranger cannot fill the log."""
+    minutes = [0.0]
+    intake = replace(new_door(topics).intake, seldom=Seldom(now=lambda: minutes[0] * 60))
+    told = "LINE webhook for main refused: the signature is not by one of channel_secrets"
+    for at, lines in ((0.0, 1), (0.9, 1), (1.1, 2)):
+        minutes[0] = at
+        answer = await Doors(intake).take_line_webhook("main", delivery(line_event()), "bm9ib2R5")
+        assert answer.status == 401
+        assert [record.getMessage() for record in caplog.records] == [told] * lines
+    missing = await Doors(intake).take_line_webhook("main", delivery(line_event()), None)
+    assert b"is missing" in missing.content()
+    assert len(caplog.records) == 2
 
 
 async def test_an_empty_secret_opens_nothing(topics: CheckedTopics) -> None:

@@ -204,6 +204,8 @@ async def test_carts_need_no_postgresql(topics: CheckedTopics) -> None:
     assert (await take_shopify_webhook(intake, good)).status == 200
     forged = DoorRequest(CART, headers(CART, "orders/create", hmac_sha256="x"), {"shop": "main"})
     assert (await take_shopify_webhook(intake, forged)).status == 401
+    unsigned = await take_shopify_webhook(intake, DoorRequest(CART, {}, {"shop": "main"}))
+    assert (unsigned.status, b'"is missing"' in unsigned.content()) == (401, True)
 
 
 async def test_what_is_out_of_the_vocabulary_is_a_dead_letter(shop: ShopifyShop, topics: CheckedTopics) -> None:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from tests.unit.local.imports import USER, write
 from todoke_local.cli import app
+from todoke_shared.config_errors import ConfigError
 
 HEADING = "order_id,ordered_at,customer_id,お好み"
 
@@ -55,6 +56,7 @@ def test_history_is_said_unless_orders_are_live(tmp_path: Path) -> None:
         (["orders", "--time-zone", "Mars/Olympus"], "--time-zone Mars/Olympus: there is none"),
         (["orders", "--map", "注文"], "write HEADING=FIELD"),
         (["friends"], "no column is line_user_id"),
+        (["orders", "--shop", "shop2"], "there is no shop shop2: TODOKE_CONFIG is not set, so there is the shop main"),
     ],
 )
 def test_a_command_that_cannot_mean_anything_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
@@ -63,3 +65,44 @@ def test_a_command_that_cannot_mean_anything_is_told(tmp_path: Path, arguments: 
     result = run(kind, write(tmp_path, HEADING, "1,2024/1/5,7,茶"), "--dry-run", *options)
     assert isinstance(result.exception, ValueError)
     assert words in str(result.exception)
+
+
+def test_an_account_that_is_not_here_is_told_before_a_row_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the file that TODOKE_CONFIG names, or by the trial's own; another machine's ingest is taken at its word."""
+    file = write(tmp_path, "line_user_id", USER)
+    config = tmp_path / "todoke.yaml"
+    config.write_text("accounts: {main: {channel_secrets: [env:A], access_token: env:B}}", encoding="utf-8")
+    told = "there is no account mian: TODOKE_CONFIG is not set, so there is the account main alone"
+    assert str(run("friends", file, "--dry-run", "--account", "mian").exception) == told
+    monkeypatch.setenv("TODOKE_CONFIG", str(config))
+    told = "there is no account mian in TODOKE_CONFIG; it has: main"
+    assert str(run("friends", file, "--dry-run", "--account", "mian").exception) == told
+    orders = write(tmp_path, HEADING, "1,2024/1/5,7,茶", name="orders.csv")
+    assert run("orders", orders, "--dry-run", "--account", "mian").exit_code == 0
+    monkeypatch.delenv("TODOKE_CONFIG")
+    monkeypatch.setenv("TODOKE_INGEST_URL", "https://ingest.example")
+    assert run("friends", file, "--dry-run", "--account", "mian").exit_code == 0
+
+
+def test_a_mistake_in_the_configuration_is_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its one line, by every command that needs what it says; nothing has been started or asked yet."""
+    config = tmp_path / "todoke.yaml"
+    config.write_text("acounts: {}", encoding="utf-8")
+    monkeypatch.setenv("TODOKE_CONFIG", str(config))
+    monkeypatch.setenv("TODOKE_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("TODOKE_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    file = str(write(tmp_path, "line_user_id", USER))
+    for command in (
+        ["up"],
+        ["run", "dispatcher"],
+        ["keys", "list"],
+        ["keys", "create", "main", "--for", "events"],
+        ["links", "list"],
+        ["links", "create", "https://shop.example/"],
+        ["import", "friends", file, "--dry-run"],
+    ):
+        error = CliRunner().invoke(app, command).exception
+        assert isinstance(error, ConfigError), command
+        assert str(error) == f"{config}: acounts is unknown; did you mean accounts?"

@@ -23,6 +23,11 @@ def quiet(_: Progress) -> None:
     """Nobody watches."""
 
 
+def names_in(folder: Path) -> list[str]:
+    """What a folder holds."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def orders(number: int, *, rows: int = 2) -> list[str]:
     """So many orders of so many rows."""
     return [f"{order},2024/1/5 10:00,{order % 7},tea-{row}" for order in range(number) for row in range(rows)]
@@ -120,12 +125,44 @@ async def test_refused_rows_are_kept_as_they_were_with_the_reason(tmp_path: Path
     assert reasons[0] == "ingest refused it: data.x: is wrong"
     assert reasons[1:] == [
         "customer_id is empty",
-        "birthday is no day such as 1990-05-12 or 1990年5月12日",
+        "birthday is not a date; write 1990-05-12",
         "has 2 columns; the heading has 3",
     ]
     assert stat.S_IMODE(refused.file.stat().st_mode) == 0o600
     again = opened(refused.file, CUSTOMERS)
-    assert again.columns.unread == ("todoke_line", "todoke_reason")
+    assert again.columns.unread == ()
+
+
+async def test_refused_rows_are_taken_once_they_are_put_right(tmp_path: Path) -> None:
+    """An order of which one row still has its reason stays behind, whole; the file keeps its name and columns."""
+    heading = f"{HEADING},todoke_line,todoke_reason"
+    lines = ["1,2024/1/5,7,tea,2,", "2,2024/1/5,7,tea,3,", "2,2024/1/5,7,cup,4,is wrong", "3,never,7,tea,5,"]
+    file = write(tmp_path, heading, *lines, name="file.csv.refused.csv")
+    for known in ("", "; put it right and empty its todoke_reason"):
+        taken = Taken()
+        refused = await fresh(opened(file, ORDERS), ORDERS).run(taken.post, quiet)
+        assert [event["data"]["order_id"] for event in taken.events] == ([] if known else ["1"])
+        assert refused.file == file
+        assert names_in(tmp_path) == ["file.csv.refused.csv"]
+        rows = read_refused(file, "utf-8")
+        assert list(rows[0]) == heading.split(",")
+        assert [(row["order_id"], row["product_id"]) for row in rows] == [("2", "tea"), ("2", "cup"), ("3", "tea")]
+        assert {row["todoke_reason"] for row in rows[:2]} == {"is wrong; put it right and empty its todoke_reason"}
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(f"{heading}\n")
+
+
+async def test_a_refused_file_cut_short_is_whole_until_its_end(tmp_path: Path) -> None:
+    """What is still refused is written beside it meanwhile; nothing is lost when the import stops."""
+    lines = [f"{order},{'2024/1/5' if order % 500 else 'never'},7,tea,1," for order in range(2500)]
+    file = write(tmp_path, f"{HEADING},todoke_line,todoke_reason", *lines, name="file.csv.refused.csv")
+    before = file.read_bytes()
+    whole = fresh(opened(file, ORDERS), ORDERS)
+    with pytest.raises(ConnectionError):
+        await whole.run(Taken(fail_after=1).post, quiet)
+    assert file.read_bytes() == before
+    await resumed(whole).run(Taken().post, quiet)
+    assert [row["order_id"] for row in read_refused(file, "utf-8")] == ["0", "500", "1000", "1500", "2000"]
 
 
 async def test_refused_rows_are_told_once_however_often_it_stops(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """The file of accounts: secrets are named in it, kept elsewhere, and never shown."""
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import todoke_dispatcher.main
+import todoke_ingest.main
 from todoke_shared.accounts import Config, load_config
+from todoke_shared.config_errors import ConfigError
 
 SECRET = "k7Jq-hush-9XbT"
 
@@ -62,7 +66,7 @@ def test_an_account_shows_no_secret(tmp_path: Path) -> None:
         (account(f"{SECRET}"), "accounts.main.channel_secrets"),
         (account(token=f"[{SECRET}]"), "accounts.main.access_token"),
         (account(f"[{SECRET}: x: y"), ":3: this is not YAML"),
-        (f"{SECRET}", "Config"),
+        (f"{SECRET}", "the file must hold names, each with its value below it; see docs/line.md"),
         (f"accounts: {{Main Shop: {{access_token: {SECRET}}}}}", "Main Shop"),
         ("accounts: {}\nother: 1", "other"),
     ],
@@ -73,6 +77,47 @@ def test_a_mistake_names_its_place_and_shows_no_secret(tmp_path: Path, text: str
         load_config(write(tmp_path, text))
     assert told in str(error.value)
     assert SECRET not in f"{error.value} {error.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("shops: {main: {}}", "accounts is missing; see docs/line.md"),
+        ("acounts: {}", "acounts is unknown; did you mean accounts?"),
+        ("accounts: {main: {channel_secrets: [env:A]}}", "accounts.main.access_token is missing; see docs/line.md"),
+        (
+            "accounts: {}\nshops: {main: {shopify: {webhook_secret: [env:A]}}}",
+            "shops.main.shopify.webhook_secret is unknown; did you mean webhook_secrets?",
+        ),
+        (
+            "accounts: {}\nshops: {shop: {zzz: 1}}",
+            "shops.shop.zzz is unknown; here can stand: identity_secrets, link_hosts, shopify, eccube, makeshop",
+        ),
+        ("accounts: {}\nshops: {main: {eccube: {webhook_secrets: [env:A]}}}", "url is missing; see docs/eccube.md"),
+        ("accounts: {}\nshops: {main: {link_hosts: [x]}}", "shops.main.link_hosts.0: must be a host such as"),
+        ("accounts: {main: {channel_secrets: [env:GONE], access_token: env:GONE}}", "accounts.main: set the env"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_write(tmp_path: Path, text: str, told: str) -> None:
+    """The file, the place in it, and the name that was meant; not pydantic's page of complaints."""
+    file = write(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load_config(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("service", [todoke_ingest.main, todoke_dispatcher.main])
+def test_a_service_ends_with_the_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: ModuleType) -> None:
+    """Exit code 1 and no traceback: `SystemExit` with a text is just that."""
+    monkeypatch.setenv("TODOKE_CONFIG", str(write(tmp_path, "shops: {}")))
+    monkeypatch.setenv("TODOKE_POSTGRES_DSN", "postgresql://nobody@127.0.0.1/none")
+    monkeypatch.setenv("TODOKE_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setattr(service, "set_up_logs", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        service.run()
+    assert ended.value.code == f"todoke: {tmp_path}/todoke.yaml: accounts is missing; see docs/line.md"
 
 
 def test_an_empty_or_unreadable_secret_file_is_refused(tmp_path: Path) -> None:

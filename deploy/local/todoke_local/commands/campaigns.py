@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from todoke_local.campaign_check import check_campaigns
+from todoke_local.listing import print_list
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters.publishing import Listed, Publication, list_campaigns
 from todoke_scheduler.adapters.publishing import publish as publish_all
@@ -54,7 +54,10 @@ def list_() -> None:
         ) as pool:
             return await list_campaigns(pool)
 
-    table = Table("campaign", "name", "version", "active", "done", "ended early")
-    for row in asyncio.run(go()):
-        table.add_row(row.campaign, row.name, *map(str, (row.version, row.active, row.done, row.ended)))
-    Console().print(table)
+    print_list(
+        ("campaign", "name", "version", "active", "done", "ended early"),
+        [
+            (row.campaign, row.name, *map(str, (row.version, row.active, row.done, row.ended)))
+            for row in asyncio.run(go())
+        ],
+    )

@@ -26,8 +26,10 @@ from todoke_local.importing.products import PRODUCTS
 from todoke_local.importing.progress import Counts, Progress, progress_file
 from todoke_local.importing.source import Source, open_source
 from todoke_local.importing.survey import Encoding
+from todoke_local.names import check_account, check_shop
 from todoke_local.settings import LocalSettings
 from todoke_local.stopping import run_until_stopped
+from todoke_shared.accounts import read_config
 
 KINDS = {kind.name: kind for kind in (CUSTOMERS, ORDERS, PRODUCTS, FRIENDS)}
 KindName = Literal["customers", "orders", "products", "friends"]
@@ -106,8 +108,19 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
             raise ValueError(f"{option} {name}: a name is of a-z, 0-9, _ and -, as in TODOKE_CONFIG")
     mapped = dict(_mapping(text) for text in map_ or ())
     source = open_source(file, chosen, encoding, mapped)
+    _check_names(LocalSettings(), source, shop, account)
     asked = _Asked(chosen, shop, account, mapped, time_zone, as_of, live, link_emails)
     _run(_prepare(source, asked, afresh=restart or dry_run), Console(), dry_run=dry_run)
+
+
+def _check_names(settings: LocalSettings, source: Source, shop: str, account: str) -> None:
+    """ValueError for a shop or an account that is not here, as far as this terminal can know."""
+    config = read_config(settings.config)
+    if config.trial and settings.ingest_url is not None:
+        return  # that ingest has a configuration of its own, which need not be on this machine
+    check_shop(config, shop)
+    if "line_user_id" in source.columns.places:
+        check_account(config, account)
 
 
 def _prepare(source: Source, asked: _Asked, *, afresh: bool) -> Import:

@@ -7,18 +7,18 @@ error. Each command ends when every ingest knows what it has changed.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, TypeVar
 
 import asyncpg
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from todoke_ingest.adapters.keys import IN_FORCE_SECONDS
 from todoke_ingest.domain.keys import DEFAULT_LIMITS, Limit, hint_of, read_origin
 from todoke_ingest.operator.issuing import KeyTerms, ListedKey, create_key, list_keys, revoke_key, rotate_key
 from todoke_ingest.requests import Purpose
+from todoke_local.listing import print_list, shop_time
+from todoke_local.names import check_shop
 from todoke_local.settings import LocalSettings
 from todoke_shared.accounts import read_config
 from todoke_shared.campaigns.durations import parse_duration
@@ -54,7 +54,7 @@ USES: dict[Purpose, str] = {
 @app.command("create")
 def create(shop: Shop, for_: For, origin: Origins = None, per_second: PerSecond = None, burst: Burst = None) -> None:
     """Make a key and print it, this once. A shop has at most two for a purpose."""
-    _check_shop(shop)
+    check_shop(read_config(LocalSettings().config), shop)
     if origin and for_ != "browser":
         raise ValueError("--origin is for a browser's key; other keys are never in a page")
     usual = DEFAULT_LIMITS[for_]
@@ -70,10 +70,8 @@ def create(shop: Shop, for_: For, origin: Origins = None, per_second: PerSecond 
 @app.command("list")
 def list_() -> None:
     """List the keys in force; of each, what it is called by (HINT) and never the key."""
-    table = Table("hint", "shop", "for", "requests/s", "at once", "origins", "made", "ends")
-    for key in _run(list_keys):
-        table.add_row(*_cells(key))
-    Console().print(table)
+    headings = ("hint", "shop", "for", "requests/s", "at once", "origins", "made", "ends")
+    print_list(headings, [_cells(key) for key in _run(list_keys)])
 
 
 @app.command("rotate")
@@ -83,7 +81,7 @@ def rotate(shop: Shop, for_: For, grace: Grace = "7d") -> None:
     rotation = _run(lambda pool: rotate_key(pool, shop, for_, wait))
     _tell(
         f"Key {hint_of(rotation.key)} of shop {shop} for {for_}. The older one, {rotation.older}, ends at "
-        f"{_at(rotation.expires_at)}; `todoke keys revoke {rotation.older}` ends it earlier."
+        f"{shop_time(rotation.expires_at)}; `todoke keys revoke {rotation.older}` ends it earlier."
     )
     _hand_out(rotation.key, for_)
 
@@ -96,16 +94,12 @@ def revoke(hint: Annotated[str, typer.Argument(help="The key's HINT, from `todok
     _tell(f"Key {hint} of shop {shop} for {purpose} opens nothing any more.")
 
 
-def _check_shop(shop: str) -> None:
-    config = read_config(LocalSettings().config)
-    known = {*config.shops, *(account.shop for account in config.accounts.values())}
-    if shop not in known:
-        raise ValueError(f"there is no shop {shop} in TODOKE_CONFIG; it has: {', '.join(sorted(known))}")
-
-
 def _run(work: Work[Done]) -> Done:
+    settings = LocalSettings()
+    read_config(settings.config)  # a mistake in it is told here already, and not by a service that does not start
+
     async def go() -> Done:
-        dsn = LocalSettings().need("postgres_dsn")
+        dsn = settings.need("postgres_dsn")
         async with await open_pool(dsn, application="keys", schema="ingest", size=1) as pool:
             return await work(pool)
 
@@ -127,11 +121,7 @@ def _tell(words: str) -> None:
 
 def _cells(key: ListedKey) -> tuple[str, ...]:
     limit = key.terms.limit
-    origins = "\n".join(key.terms.origins) or ("any" if key.purpose == "browser" else "")
-    ends = "" if key.expires_at is None else _at(key.expires_at)
+    origins = " ".join(key.terms.origins) or ("any" if key.purpose == "browser" else "")
+    ends = "" if key.expires_at is None else shop_time(key.expires_at)
     rates = f"{limit.per_second:,}", f"{limit.burst:,}"
-    return key.hint, key.shop, key.purpose, *rates, origins, _at(key.created_at), ends
-
-
-def _at(instant: datetime) -> str:
-    return instant.astimezone().strftime("%Y-%m-%d %H:%M")
+    return key.hint, key.shop, key.purpose, *rates, origins, shop_time(key.created_at), ends

@@ -11,12 +11,13 @@ from typing import Annotated, TypeVar
 import asyncpg
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from todoke_dispatcher.adapters.links import NewLink, StoredLink, listed, store
 from todoke_dispatcher.domain.links import check_destination, redirect_url
+from todoke_local.listing import print_list, shop_time
+from todoke_local.names import check_shop
 from todoke_local.settings import LocalSettings
-from todoke_shared.accounts import Config, load_config
+from todoke_shared.accounts import Config, read_config
 from todoke_shared.campaigns.durations import parse_duration
 from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
@@ -43,7 +44,7 @@ def create(
 ) -> None:
     """Make a link and print its address. Each click becomes an event `custom.link.clicked`."""
     settings = LocalSettings()
-    config = load_config(settings.config)
+    config = read_config(settings.config)
     destination = check_destination(url, _shop(config, shop).link_hosts, trial=config.trial)
     lasts = None if expires is None else parse_duration(expires)
 
@@ -67,23 +68,25 @@ def create(
 def list_() -> None:
     """List the links that stand in no message, the newest first."""
     settings = LocalSettings()
+    read_config(settings.config)  # a mistake in it is told here already, and not by a service that does not start
 
     async def work(pool: "asyncpg.Pool[asyncpg.Record]") -> list[StoredLink]:
         async with pool.acquire() as connection:
             return await listed(connection, MOST_LISTED)
 
-    table = Table("link", "leads to", "shop", "campaign", "step", "made", "until")
-    for link in _run(settings, work):
-        until = link.expires_at.date().isoformat() if link.expires_at else ""
-        made = link.created_at.date().isoformat()
-        address = redirect_url(settings.links_base, link.token)
-        table.add_row(address, link.destination, link.shop, link.campaign or "", link.step or "", made, until)
-    Console().print(table)
+    headings = ("link", "leads to", "shop", "campaign", "step", "made", "until")
+    print_list(headings, [_cells(settings, link) for link in _run(settings, work)])
+
+
+def _cells(settings: LocalSettings, link: StoredLink) -> tuple[str, ...]:
+    until = shop_time(link.expires_at) if link.expires_at else ""
+    address = redirect_url(settings.links_base, link.token)
+    told = link.campaign or "", link.step or ""
+    return address, link.destination, link.shop, *told, shop_time(link.created_at), until
 
 
 def _shop(config: Config, name: str) -> Shop:
-    if name not in config.shops and name != "main":
-        raise ValueError(f"{name} is no shop in TODOKE_CONFIG; it has {', '.join(sorted(config.shops)) or 'none'}")
+    check_shop(config, name)
     return config.shops.get(name, Shop())
 
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from todoke_ingest.adapters.privacy import ListedRequest, finish_request, list_requests
+from todoke_local.listing import print_list, shop_time
 from todoke_local.settings import LocalSettings
 from todoke_shared.postgres.pool import open_pool
 
@@ -29,11 +29,7 @@ def list_(every: Annotated[bool, typer.Option("--all", help="Also what is done")
     if not requests:
         Console().print("No requests." if every else "Nothing to do.")
         return
-    table = Table(Column("request", no_wrap=True), "shop", "kind", "of", "received", "due", "done")
-    for one in requests:
-        days = (f"{day:%Y-%m-%d}" if day else "" for day in (one.received_at, one.due_at, one.done_at))
-        table.add_row(one.id, one.shop, one.kind, one.subject or "(the shop)", *days)
-    Console().print(table)
+    print_list(("request", "shop", "kind", "of", "received", "due", "done"), map(_cells, requests))
 
 
 @app.command("done")
@@ -51,4 +47,9 @@ def done(request: Annotated[str, typer.Argument(help="The request's id, as `todo
         one = asyncio.run(go())
     except LookupError as error:
         raise ValueError(str(error)) from None
-    Console().print(f"{one.kind} of {one.subject or one.shop}: done at {one.done_at:%Y-%m-%d %H:%M} UTC")
+    Console().print(f"{one.kind} of {one.subject or one.shop}: done at {shop_time(one.done_at) if one.done_at else ''}")
+
+
+def _cells(one: ListedRequest) -> tuple[str, ...]:
+    times = (shop_time(at) if at else "" for at in (one.received_at, one.due_at, one.done_at))
+    return one.id, one.shop, one.kind, one.subject or "(the shop)", *times

@@ -5,6 +5,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+LINE, REASON = "todoke_line", "todoke_reason"
+"""What FILE.refused.csv has beside the columns of its file."""
+NOT_YET = "put it right and empty its todoke_reason"
+
 _NOISE = re.compile(r"[\s_\-・:]+")
 _EXCEL_TEXT = re.compile(r'="(.*)"', re.DOTALL)
 _TEXT_MARK = re.compile(r"'[\d+=@-]")
@@ -33,6 +37,11 @@ class Columns:
             raise ValueError(f"has {len(cells)} columns; the heading has {width}")
         return {field: text for field, place in self.places.items() if (text := _clean(cells[place]))}
 
+    def refusal(self, cells: Sequence[str]) -> str:
+        """Why a row of FILE.refused.csv is still refused; nothing for one that has been put right."""
+        reason = cells[self.header.index(REASON)].strip() if REASON in self.header else ""
+        return f"{reason.removesuffix(NOT_YET).removesuffix('; ')}; {NOT_YET}" if reason else ""
+
 
 def find_columns(
     header: Sequence[str],
@@ -57,7 +66,8 @@ def find_columns(
                 f"no column is {' or '.join(one_of)}. The file has: {', '.join(filter(None, header)) or 'no heading'}. "
                 f"Say which it is, for example --map 'its heading={one_of[0]}'"
             )
-    unread = tuple(heading for place, heading in enumerate(header) if heading and place not in places.values())
+    read = {*places.values(), *(header.index(ours) for ours in (LINE, REASON) if ours in header)}
+    unread = tuple(heading for place, heading in enumerate(header) if heading and place not in read)
     return Columns(tuple(header), places, unread)
 
 

@@ -130,6 +130,7 @@ class Entries:
             elif found.key is not None and found.key == group.key and len(group.rows) < MAX_GROUP:
                 group.rows += found.rows
                 group.fields += found.fields
+                group.reason = group.reason or found.reason
                 if group.unread:
                     group.reason = "another row of it, or one between its rows, cannot be read; put that one right"
             else:
@@ -144,6 +145,7 @@ class Entries:
             if row.reason:
                 raise ValueError(row.reason)
             fields = self._columns.fields(row.cells)
+            refusal = self._columns.refusal(row.cells)
         except ValueError as error:
             return _Group(None, [], [], [Refused(row, str(error))])
-        return _Group(fields.get(self._group) if self._group else None, [row], [fields], [])
+        return _Group(fields.get(self._group) if self._group else None, [row], [fields], [], refusal)

@@ -39,7 +39,7 @@ class Import:
     async def run(self, post: Post, watch: Watch) -> RefusedFile:
         """Have every row taken that can be. ValueError when the door will not open; the progress then stands."""
         kept, source = progress_file(self.source.file), self.source
-        refused = RefusedFile.beside(
+        refused = RefusedFile(
             source.file, source.columns.header, source.survey.encoding, source.delimiter, self.progress.refused_bytes
         )
         refused.begin()
@@ -53,7 +53,10 @@ class Import:
                 self.progress.write(kept)
                 watch(self.progress)
         self.progress.done = True
-        self.progress.write(kept)
+        if refused.end():
+            kept.unlink(missing_ok=True)
+        else:
+            self.progress.write(kept)
         return refused
 
     def rehearse(self, now: datetime, watch: Watch) -> "Rehearsal":

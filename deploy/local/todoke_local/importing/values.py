@@ -66,7 +66,7 @@ def read_birthday(fields: Fields, field: str) -> str | None:
             raise ValueError
         return date(int(found["year"]), int(found["month"]), int(found["day"])).isoformat()
     except ValueError:
-        raise RowError(f"{field} is no day such as 1990-05-12 or 1990年5月12日") from None
+        raise RowError(f"{field} is not a date; write 1990-05-12") from None
 
 
 def read_number(fields: Fields, field: str) -> float | None:

@@ -48,7 +48,7 @@ def conclude(before: Delivery, sent: Delivery, verdict: Verdict, *, wall: dateti
             return _again(replace(sent, ambiguous=before.ambiguous), wall, reason)
         case TooFast(reason):
             return _again(replace(sent, ambiguous=before.ambiguous), wall + CHANNEL_PAUSE, reason)
-        case ChannelStopped(reason) | MonthlyLimit(reason):
+        case ChannelStopped(reason=reason) | MonthlyLimit(reason):
             return stand_still(replace(sent, ambiguous=before.ambiguous), wall, reason)
 
 

@@ -43,9 +43,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStopped:
-    """LINE takes nothing from this channel until an operator has seen to it."""
+    """LINE takes nothing from this channel until an operator has seen to it. `status`: 401 or 403."""
 
     reason: str
+    status: int = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def judge(answer: Answer) -> Verdict:
         case 400:
             return Refused(f"LINE 400: {_told(answer.body)}")
         case 401 | 403:
-            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}")
+            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}", answer.status)
         case 429:
             # Message strings are not guaranteed (LINE-API.md), so only a clear word parks a channel for the month.
             return MonthlyLimit() if "monthly limit" in _told(answer.body).lower() else TooFast()

@@ -3,7 +3,7 @@
 Modes and media types: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
@@ -53,7 +53,9 @@ def read_request(body: bytes, content_type: str, headers: Mapping[str, str]) -> 
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in (SINGLE, BATCH, PLAIN):
-        raise RequestRefusedError(415, f"send {SINGLE}, {BATCH} or {PLAIN}", field="Content-Type")
+        raise RequestRefusedError(
+            415, f"is not one that this door takes; send {SINGLE}, {BATCH} or {PLAIN}", field="Content-Type"
+        )
     if media_type == PLAIN and (attributes := _binary_attributes(headers)):
         data = {"data": read_json(body)} if body else {}
         return EventsRequest([{**attributes, **data}], is_batch=False, strict=False)
@@ -67,11 +69,19 @@ def read_request(body: bytes, content_type: str, headers: Mapping[str, str]) -> 
     return EventsRequest([value], is_batch=False, strict=strict)
 
 
-def read_event(raw: object, now: datetime, *, shop: str | None = None, strict: bool = False) -> ReadEvent:
+def read_event(
+    raw: object,
+    now: datetime,
+    *,
+    shop: str | None = None,
+    strict: bool = False,
+    accounts: Container[str] | None = None,
+) -> ReadEvent:
     """One event, sure to be in the vocabulary and to fit every room. BadMessageError names the field and the reason.
 
     A missing `time` is `now`. A null attribute is a missing one (CloudEvents JSON format, 2.3). `shop`: whose key the
-    sender has, and so the only shop it may speak for. `strict` as EventsRequest has it.
+    sender has, and so the only shop it may speak for. `strict` as EventsRequest has it. `accounts`: those
+    whose LINE users it may be about; None asks nothing.
     """
     if not isinstance(raw, dict):
         raise BadMessageError("must be a JSON object that holds one CloudEvent")
@@ -91,11 +101,18 @@ def read_event(raw: object, now: datetime, *, shop: str | None = None, strict: b
         raise bad_message(error) from None
     check_not_ahead(event.time, now)
     key = _key(event, check_event(event))
+    if accounts is not None and event.subject is not None and event.subject.startswith("line:"):
+        _check_account(event.subject, accounts)
     if not plain_time:
         attributes["time"] = event.time.isoformat()
     attributes.setdefault("shop", event.shop)
     attributes.setdefault("datacontenttype", event.datacontenttype)
     return ReadEvent(event.id, key, _encode(attributes))
+
+
+def _check_account(subject: str, accounts: Container[str]) -> None:
+    if subject.split(":", 2)[1] not in accounts:
+        raise BadMessageError("names an account that is not here", field="subject")
 
 
 def _encode(attributes: dict[str, object]) -> bytes:

@@ -10,6 +10,8 @@ import hmac
 from collections.abc import Iterable
 from typing import Literal
 
+from todoke_ingest.domain.refusals import RequestRefusedError
+
 Encoding = Literal["base64", "hex"]
 
 
@@ -24,6 +26,12 @@ def is_signed(body: bytes, signature: str | None, secrets: Iterable[str], encodi
     given = signature.encode()
     matches = [hmac.compare_digest(_signature(body, secret, encoding), given) for secret in secrets if secret]
     return any(matches)
+
+
+def not_signed(field: str, signature: str | None, whose: str) -> RequestRefusedError:
+    """401 about the header `field`; `whose` is what the secrets are of, an account or a shop."""
+    reason = "is missing" if signature is None else f"is not one of this {whose} over this body"
+    return RequestRefusedError(401, reason, field=field)
 
 
 def _signature(body: bytes, secret: str, encoding: Encoding) -> bytes:

@@ -24,7 +24,10 @@ async def take_events(intake: Intake, request: DoorRequest) -> Answer:
     try:
         asked = _read(request)
         good, bad = intake.sort_out(
-            asked.events, shop=request.caller.shop if request.caller else None, strict=asked.strict
+            asked.events,
+            shop=request.caller.shop if request.caller else None,
+            strict=asked.strict,
+            accounts=intake.config.accounts,
         )
         if good:
             await _claim_key(intake, request)

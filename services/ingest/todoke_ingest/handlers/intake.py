@@ -1,6 +1,6 @@
 """What stands behind every door: the way into Kafka, the clock, the configuration, PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -16,6 +16,7 @@ from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.kafka.records import Outgoing, Publisher
 from todoke_shared.telemetry import metrics
+from todoke_shared.telemetry.seldom import Seldom
 
 STRUCTURED = {"content-type": "application/cloudevents+json; charset=UTF-8", "todoke-service": "ingest"}
 """Names structured mode to readers of the topic (CloudEvents Kafka binding, 3.3), and who has held it to the rules."""
@@ -37,7 +38,8 @@ class Intake:
     May block: on the publisher, for its deadline. May lose: nothing that it has published. May repeat: what was
     answered 503 and is sent again; readers recognise an event by its id. `pool` is None where a door that needs
     PostgreSQL is not used (the in-process pipeline). `keys` lets nobody in unless it is told otherwise.
-    `is_crowded`: whether what anybody may send has to wait outside, since the spool is filling.
+    `is_crowded`: whether what anybody may send has to wait outside, since the spool is filling. `seldom`: when the log
+    was last told of an account's webhooks.
     """
 
     publisher: Publisher
@@ -47,6 +49,7 @@ class Intake:
     keys: KeyRing = field(default_factory=KeyRing)
     redirects: Redirects | None = None
     is_crowded: Callable[[], bool] = lambda: False
+    seldom: Seldom = field(default_factory=Seldom)
 
     @property
     def database(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -56,15 +59,20 @@ class Intake:
         return self.pool
 
     def sort_out(
-        self, raws: Iterable[object], *, shop: str | None = None, strict: bool = False
+        self,
+        raws: Iterable[object],
+        *,
+        shop: str | None = None,
+        strict: bool = False,
+        accounts: Container[str] | None = None,
     ) -> tuple[list[ReadEvent], list[BadEvent]]:
-        """Hold CloudEvents against the vocabulary, each by itself. `shop` and `strict` as `read_event` has them."""
+        """Hold CloudEvents against the vocabulary, each by itself. `shop`, `strict`, `accounts` as in `read_event`."""
         now = self.clock.now()
         good: list[ReadEvent] = []
         bad: list[BadEvent] = []
         for index, raw in enumerate(raws):
             try:
-                good.append(read_event(raw, now, shop=shop, strict=strict))
+                good.append(read_event(raw, now, shop=shop, strict=strict, accounts=accounts))
             except BadMessageError as error:
                 bad.append(BadEvent(index, raw, error))
         return good, bad

@@ -1,5 +1,6 @@
 """POST /webhooks/line/{account} -> line.events.v1. A bad event becomes a dead letter and the others flow on."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from todoke_ingest.adapters.unsent import forget_unsent
 from todoke_ingest.answers import Answer, refused, try_again
 from todoke_ingest.domain.line_webhook import read_delivery, read_line_event, record_key, unsent_messages
 from todoke_ingest.domain.refusals import RequestRefusedError
-from todoke_ingest.domain.signature import is_signed
+from todoke_ingest.domain.signature import is_signed, not_signed
 from todoke_ingest.handlers.intake import Intake, dead_letter
 from todoke_ingest.requests import DoorRequest
 from todoke_shared.accounts import Account, Config
@@ -16,6 +17,7 @@ from todoke_shared.errors import BadMessageError, SlowDownError
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.telemetry import metrics
 
+logger = logging.getLogger("todoke.ingest")
 DOOR = "line"
 
 
@@ -24,8 +26,11 @@ async def take_line_webhook(intake: Intake, request: DoorRequest) -> Answer:
     name = request.path["account"]
     try:
         account = _known(intake.config, name)
-        if not is_signed(request.body, request.headers.get("x-line-signature"), account.channel_secrets):
-            raise RequestRefusedError(401, "is not one of this account over this body", field="x-line-signature")
+        signature = request.headers.get("x-line-signature")
+        if not is_signed(request.body, signature, account.channel_secrets):
+            if signature is not None and intake.seldom.is_due(name):
+                logger.warning("LINE webhook for %s refused: the signature is not by one of channel_secrets", name)
+            raise not_signed("x-line-signature", signature, "account")
         events = read_delivery(request.body, account)
     except RequestRefusedError as error:
         metrics.EVENTS_REFUSED.labels(DOOR, str(error.status)).inc()

@@ -12,7 +12,7 @@ from todoke_ingest.answers import Answer, refused, try_again
 from todoke_ingest.domain import eccube, makeshop
 from todoke_ingest.domain.notices import FIRST_LOOK, Notice
 from todoke_ingest.domain.refusals import RequestRefusedError
-from todoke_ingest.domain.signature import is_signed
+from todoke_ingest.domain.signature import is_signed, not_signed
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.requests import DoorRequest
 from todoke_shared.shops import Shop
@@ -29,8 +29,9 @@ async def take_eccube(intake: Intake, request: DoorRequest) -> Answer:
         shop = _known(intake, request).eccube
         if shop is None:
             raise _no_shop("eccube")
-        if not is_signed(request.body, request.headers.get("x-eccube-signature"), shop.webhook_secrets, "hex"):
-            raise RequestRefusedError(401, "is not one of this shop over this body", field="x-eccube-signature")
+        signature = request.headers.get("x-eccube-signature")
+        if not is_signed(request.body, signature, shop.webhook_secrets, "hex"):
+            raise not_signed("x-eccube-signature", signature, "shop")
         notices = eccube.read_notices(request.body)
     except RequestRefusedError as error:
         return _refuse(ECCUBE, error)
@@ -51,7 +52,7 @@ async def take_makeshop(intake: Intake, request: DoorRequest) -> Answer:
             signed = timestamp.encode() + signed
         signature = request.headers.get("x-makeshop-signature")
         if not is_signed(signed, signature, shop.webhook_secrets, shop.signature):
-            raise RequestRefusedError(401, "is not one of this shop over this body", field="x-makeshop-signature")
+            raise not_signed("x-makeshop-signature", signature, "shop")
         notices = makeshop.read_notices(request.body)
     except RequestRefusedError as error:
         return _refuse(MAKESHOP, error)

@@ -38,7 +38,7 @@ from todoke_ingest.domain.shopify.stock import (
 )
 from todoke_ingest.domain.shopify.translate import translate
 from todoke_ingest.domain.shopify.values import Json
-from todoke_ingest.domain.signature import is_signed
+from todoke_ingest.domain.signature import is_signed, not_signed
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.requests import DoorRequest
 from todoke_shared.accounts import Config
@@ -85,8 +85,9 @@ async def take_with(intake: Intake, request: DoorRequest, memory: Callable[[], S
 def _verified(intake: Intake, request: DoorRequest) -> Delivery:
     shop = request.path["shop"]
     platform = _known(intake.config, shop)
-    if not is_signed(request.body, request.headers.get("x-shopify-hmac-sha256"), platform.webhook_secrets):
-        raise RequestRefusedError(401, "is not one of this shop over this body", field="x-shopify-hmac-sha256")
+    signature = request.headers.get("x-shopify-hmac-sha256")
+    if not is_signed(request.body, signature, platform.webhook_secrets):
+        raise not_signed("x-shopify-hmac-sha256", signature, "shop")
     return read_delivery(request.body, request.headers, shop, platform, intake.clock.now())
 
 

@@ -29,15 +29,18 @@ _EXAMPLE: Json = {
 
 def paths() -> dict[str, Json]:
     """The script, and where it sends to."""
-    return {"/tag.js": {"get": _tag()}, "/v1/collect": {"post": _collect(), "options": _preflight()}}
+    return {
+        "/tag.js": {"get": _tag("The browser tag"), "head": _tag("Whether the browser tag has changed")},
+        "/v1/collect": {"post": _collect(), "options": _preflight()},
+    }
 
 
-def _tag() -> Json:
+def _tag(summary: str) -> Json:
     script: Json = {"type": "string"}
     always = {"ETag": "Of the script, gzipped or not", "Cache-Control": "An hour"}
     return {
         "tags": [TAG],
-        "summary": "The browser tag",
+        "summary": summary,
         "description": "One script element in every page loads it, and it sends to where it was loaded from.",
         "responses": answers(
             {

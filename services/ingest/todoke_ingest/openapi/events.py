@@ -26,10 +26,13 @@ _LIMIT = "1 MiB (TODOKE_MAX_BODY_BYTES)"
 
 
 def event_examples() -> dict[str, Json]:
-    """The contract's own examples of shop events, by name."""
+    """The contract's own examples of shop events, by name. Without the shop: the key says it."""
     folder = files("todoke_shared.contracts") / "examples" / EC_EVENTS.name
     examples = {file.name.removesuffix(".json"): json.loads(file.read_bytes()) for file in folder.iterdir()}
-    return dict(sorted(examples.items()))
+    return {
+        name: {key: value for key, value in example.items() if key != "shop"}
+        for name, example in sorted(examples.items())
+    }
 
 
 def paths() -> dict[str, Json]:

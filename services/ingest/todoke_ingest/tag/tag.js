@@ -239,6 +239,7 @@
   // A shop's page never fails for the tag's sake.
   function todoke(command, one, two) {
     try {
+      if (!commands.hasOwnProperty(command)) throw 'there is no call "' + command + '"';
       return commands[command](one, two);
     } catch (error) {
       warn(error);
