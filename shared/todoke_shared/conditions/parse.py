@@ -1,76 +1,60 @@
 """Plain YAML values -> a condition. Errors say where, what, and what to write instead."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from todoke_shared.conditions.attributes import is_known, nearest
-from todoke_shared.conditions.model import All, Any_, Compare, Condition, Not, Operator, Scalar
+from todoke_shared.conditions.attributes import EVENT_PREFIX, find, nearest
+from todoke_shared.conditions.bodies import read_body
+from todoke_shared.conditions.errors import ConditionError, Path, did_you_mean, gather
+from todoke_shared.conditions.model import All, Any_, Condition, Not, Segment
+from todoke_shared.conditions.operands import read_names
 
-_OPERATORS: tuple[Operator, ...] = get_args(Operator)
-_NUMERIC = ("at_least", "at_most", "more_than", "less_than")
 _MAX_DEPTH = 20
 """Deeper than any condition a person would write, shallow enough for any stack."""
 
 
-class ConditionError(ValueError):
-    """A condition that cannot be read. `path` leads from the condition's root to the place."""
+@dataclass(frozen=True)
+class _Reader:
+    segments: Collection[str] | None
+    events: bool
 
-    def __init__(self, path: tuple[str | int, ...], reason: str) -> None:
-        super().__init__(reason)
-        self.path = path
+    def condition(self, value: Any, path: Path) -> Condition:
+        if len(path) > _MAX_DEPTH:
+            raise ConditionError(path, "this condition is nested too deeply; split it into segments")
+        if not isinstance(value, Mapping) or not value:
+            raise ConditionError(path, "write a condition as a mapping, for example `cart.items: {at_least: 1}`")
+        parts = gather(lambda entry: self._entry(*entry, (*path, entry[0])), value.items())
+        return parts[0] if len(parts) == 1 else All(parts)
 
+    def _entry(self, key: Any, body: Any, path: Path) -> Condition:
+        if key in ("all", "any"):
+            if not isinstance(body, Sequence) or isinstance(body, str) or not body:
+                raise ConditionError(path, f"`{key}` takes a list of conditions")
+            parts = gather(lambda part: self.condition(part[1], (*path, part[0])), enumerate(body))
+            return All(parts) if key == "all" else Any_(parts)
+        if key == "not":
+            return Not(self.condition(body, path))
+        attribute = find(key) if isinstance(key, str) else None
+        if attribute is None:
+            raise ConditionError(path, f"unknown attribute `{key}`" + did_you_mean(nearest(str(key))))
+        if attribute.kind == "segment":
+            return self._segments(body, path)
+        if key.startswith(EVENT_PREFIX) and not self.events:
+            raise ConditionError(path, f"`{key}` is an event's, and there is none here; ask about the person")
+        return read_body(key, attribute.kind, body, path)
 
-def parse_condition(value: Any, path: tuple[str | int, ...] = ()) -> Condition:
-    """Read a condition. ConditionError names the place and the remedy."""
-    if len(path) > _MAX_DEPTH:
-        raise ConditionError(path, "this condition is nested too deeply; split it into segments")
-    if not isinstance(value, Mapping) or not value:
-        raise ConditionError(path, "write a condition as a mapping, for example `cart.items: {at_least: 1}`")
-    parts = tuple(_parse_entry(key, body, (*path, key)) for key, body in value.items())
-    return parts[0] if len(parts) == 1 else All(parts)
-
-
-def _parse_entry(key: Any, body: Any, path: tuple[str | int, ...]) -> Condition:
-    if key in ("all", "any"):
-        if not isinstance(body, Sequence) or isinstance(body, str) or not body:
-            raise ConditionError(path, f"`{key}` takes a list of conditions")
-        parts = tuple(parse_condition(part, (*path, index)) for index, part in enumerate(body))
-        return All(parts) if key == "all" else Any_(parts)
-    if key == "not":
-        return Not(parse_condition(body, path))
-    if not isinstance(key, str) or not is_known(key):
-        hint = nearest(str(key))
-        raise ConditionError(path, f"unknown attribute `{key}`" + (f"; did you mean `{hint}`?" if hint else ""))
-    return _parse_comparison(key, body, path)
-
-
-def _parse_comparison(attribute: str, body: Any, path: tuple[str | int, ...]) -> Condition:
-    if not isinstance(body, Mapping):
-        return Compare(attribute, "is", _scalar(body, path))
-    parts = tuple(_compare(attribute, name, operand, (*path, name)) for name, operand in body.items())
-    if not parts:
-        raise ConditionError(path, "say what the attribute must be")
-    return parts[0] if len(parts) == 1 else All(parts)
+    def _segments(self, body: Any, path: Path) -> Condition:
+        names = read_names(body, path, self.segments, "segment")
+        return Segment(names[0]) if len(names) == 1 else Any_(tuple(map(Segment, names)))
 
 
-def _compare(attribute: str, name: Any, operand: Any, path: tuple[str | int, ...]) -> Compare:
-    if name not in _OPERATORS:
-        raise ConditionError(path, f"unknown operator `{name}`; use one of {', '.join(_OPERATORS)}")
-    if name == "one_of":
-        if not isinstance(operand, Sequence) or isinstance(operand, str):
-            raise ConditionError(path, "`one_of` takes a list of values")
-        return Compare(attribute, "one_of", tuple(_scalar(item, path) for item in operand))
-    if name in _NUMERIC and (isinstance(operand, bool) or not isinstance(operand, int | float)):
-        raise ConditionError(path, f"`{name}` takes a number")
-    if name == "known" and not isinstance(operand, bool):
-        raise ConditionError(path, "`known` takes true or false")
-    return Compare(attribute, name, _scalar(operand, path))
+def parse_condition(
+    value: Any, path: Path = (), *, segments: Collection[str] | None = None, events: bool = True
+) -> Condition:
+    """Read a condition. ConditionError names the place and the remedy.
 
-
-def _scalar(value: Any, path: tuple[str | int, ...]) -> Scalar:
-    if value is None:
-        raise ConditionError(path, "a value is missing here; to ask whether one is known, write `{known: false}`")
-    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConditionError(path, "write a plain value here: a text, a number, true or false")
-    return value
+    `segments`: the names that `segment` may bear, where they are known; `resolve` finds out about the rest. `events`:
+    whether there is an event to ask about, as there is for a campaign and not for a segment.
+    """
+    return _Reader(segments, events).condition(value, path)

@@ -42,6 +42,8 @@ def as_written(condition: Condition) -> dict[str, Any]:
             return {"not": as_written(part)}
         case Compare(attribute, operator, operand):
             return {attribute: {operator: list(operand) if isinstance(operand, tuple) else operand}}
+        case _:
+            raise AssertionError(f"no strategy here makes a {type(condition).__name__}")
 
 
 @given(st.lists(conditions, max_size=4), people)

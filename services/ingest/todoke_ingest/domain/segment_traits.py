@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta, timezone
 
 from todoke_ingest.domain.personal_data import without_contacts
-from todoke_ingest.domain.prefectures import prefecture
 from todoke_ingest.domain.segment_time import read_time
 from todoke_ingest.domain.segment_values import carried, number_of, snake, text_of
+from todoke_shared.conditions.regions import prefecture
 from todoke_shared.contracts.contacts import email_sha256, phone_sha256
 
 _JAPAN = timezone(timedelta(hours=9))

@@ -8,9 +8,9 @@ theme writes the browser tag's visitor into the cart (docs/shopify.md), that vis
 
 import re
 
-from todoke_ingest.domain.prefectures import prefecture
 from todoke_ingest.domain.shopify.delivery import Delivery
 from todoke_ingest.domain.shopify.values import Json, identifier, instant, known, mapping, mappings, text
+from todoke_shared.conditions.regions import prefecture
 from todoke_shared.contracts.contacts import email_sha256, phone_sha256
 
 VISITOR_ATTRIBUTE = "todoke_visitor"
