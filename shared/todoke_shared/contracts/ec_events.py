@@ -4,11 +4,12 @@ The types are DESIGN.md's. Each type whose `data` a room reads has a model here;
 Anything else a shop wants to tell is `custom.*`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from todoke_shared.contracts.envelope import CloudEvent, bad_message
+from todoke_shared.contracts.lenient import Count, Day, Moment, Text, Texts, Truth, Truths
 from todoke_shared.contracts.subjects import check_subject, line_user
 from todoke_shared.errors import BadMessageError
 
@@ -17,7 +18,8 @@ EVENT_TYPES = frozenset(
         *("page.viewed", "product.viewed", "products.searched", "store.visited"),
         *("cart.updated", "cart.item_added", "cart.item_removed", "checkout.started"),
         *("order.placed", "order.paid", "order.shipped", "order.delivered", "order.cancelled", "order.refunded"),
-        *("customer.registered", "customer.updated", "customer.deleted", "customer.identified"),
+        *("customer.registered", "customer.updated", "customer.deleted"),
+        *("customer.identified", "customer.unidentified"),
         *("points.changed", "points.expiring", "sample.requested"),
         *("reservation.booked", "reservation.changed", "reservation.cancelled"),
         *("subscription.started", "subscription.renewed", "subscription.cancelled", "review.posted"),
@@ -50,6 +52,9 @@ class EventData(BaseModel):
     cart_id: RunKey | None = None
 
 
+Data = TypeVar("Data", bound=EventData)
+
+
 class Product(EventData):
     """A product as an event names it. `price` in yen."""
 
@@ -72,10 +77,23 @@ class ProductViewed(EventData):
     product: Product
 
 
-class AboutProduct(EventData):
-    """product.updated, product.restocked, product.price_dropped: `data.product`."""
+class CatalogueProduct(Product):
+    """A product as the shop's catalogue has it now; a field that is not told stays as it is, null is no longer known.
 
-    product: Product
+    `stock`: how many can be sold. `use_up_days`: how long one lasts whoever bought it. `deleted`: it is sold no more.
+    """
+
+    category: Text = None
+    stock: Count = None
+    use_up_days: Count = None
+    deleted: Truth = None
+
+
+class AboutProduct(EventData):
+    """product.updated, product.restocked, product.price_dropped: `data.product`; its `stock` may stand beside it."""
+
+    product: CatalogueProduct
+    stock: Count = None
 
 
 class CartItemAdded(EventData):
@@ -97,15 +115,85 @@ class CartUpdated(EventData):
 
 
 class OrderPlaced(EventData):
-    """order.placed. `amount` in yen, absent when the producer does not know it."""
+    """order.placed. `amount` in yen, absent when the producer does not know it. `coupons`: the codes redeemed by it."""
 
     order_id: str = Field(min_length=1, max_length=255)
     items: tuple[CartItem, ...] = Field(default=(), max_length=500)
     amount: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    coupons: Texts = None
+
+
+class CustomerTold(EventData):
+    """customer.registered, customer.updated: what the shop knows of a customer; a field that is not told stays as it
+    is.
+
+    Any other field that is a text, a number, true or false or a list of texts is an attribute of the person too; null
+    says that it is no longer known. `tags` are all the tags as of then. `accepts_marketing` is consent to the purpose
+    `marketing`.
+    """
+
+    birthday: Day = None
+    tags: Texts = None
+    consents: Truths = None
+    accepts_marketing: Truth = None
+    points: Count = None
+    registered_at: Moment = None
+
+
+class PointsChanged(EventData):
+    """points.changed: the balance as of then."""
+
+    balance: Count = None
+
+
+class PointsExpiring(EventData):
+    """points.expiring: so many `points` (or `expiring`) run out at the end of the day `expires_on`."""
+
+    balance: Count = None
+    points: Count = None
+    expiring: Count = None
+    expires_on: Day = None
+
+
+class SubscriptionTold(EventData):
+    """subscription.*: it goes on at `renews_at`, or on the day `next_on`."""
+
+    subscription_id: Text = None
+    renews_at: Moment = None
+    next_on: Day = None
+
+
+class SurveyAnswered(EventData):
+    """custom.survey.answered: `answer` is a text, a number, true or false, or a list of texts."""
+
+    question: Text = None
+
+
+class CouponIssued(EventData):
+    """custom.coupon.issued: the person holds this coupon, until `expires_at` where it ends."""
+
+    code: Text = None
+    expires_at: Moment = None
+
+
+class TagTold(EventData):
+    """custom.tag.added, custom.tag.removed: one tag; the others stay."""
+
+    tag: Text = None
 
 
 class CustomerIdentified(EventData):
     """customer.identified: the subject is also the person known by each of `identifiers` (subjects too)."""
+
+    identifiers: tuple[str, ...] = Field(min_length=1, max_length=20)
+
+
+class CustomerUnidentified(EventData):
+    """customer.unidentified: from `time` on, visitors and LINE users among `identifiers` are the subject no more.
+
+    Each is a person of its own again. What was known until then stays with the subject, and so do members' own ids.
+    Where the subject itself is a visitor or a LINE user, it leaves the customers that `identifiers` name.
+    """
 
     identifiers: tuple[str, ...] = Field(min_length=1, max_length=20)
 
@@ -126,9 +214,21 @@ DATA_MODELS: dict[str, type[EventData]] = {
     "cart.item_removed": CartItemRemoved,
     "cart.updated": CartUpdated,
     "order.placed": OrderPlaced,
+    "customer.registered": CustomerTold,
+    "customer.updated": CustomerTold,
     "customer.identified": CustomerIdentified,
+    "customer.unidentified": CustomerUnidentified,
+    "points.changed": PointsChanged,
+    "points.expiring": PointsExpiring,
+    "subscription.started": SubscriptionTold,
+    "subscription.renewed": SubscriptionTold,
+    "subscription.cancelled": SubscriptionTold,
     "friend.imported": FriendImported,
     **dict.fromkeys(CATALOGUE_TYPES, AboutProduct),
+    "custom.survey.answered": SurveyAnswered,
+    "custom.coupon.issued": CouponIssued,
+    "custom.tag.added": TagTold,
+    "custom.tag.removed": TagTold,
 }
 
 
@@ -145,7 +245,7 @@ def check_event(event: CloudEvent) -> EventData:
     if event.type not in CATALOGUE_TYPES or event.subject is not None:
         check_subject(event.subject)
     data = read_data(DATA_MODELS.get(event.type, EventData), event.data, "data")
-    if isinstance(data, CustomerIdentified):
+    if isinstance(data, CustomerIdentified | CustomerUnidentified):
         for index, identifier in enumerate(data.identifiers):
             check_subject(identifier, field=f"data.identifiers[{index}]")
     if isinstance(data, FriendImported) and line_user(event.subject or "") is None:
@@ -153,7 +253,7 @@ def check_event(event: CloudEvent) -> EventData:
     return data
 
 
-def read_data(model: type[EventData], data: dict[str, Any], field: str) -> EventData:
+def read_data(model: type[Data], data: dict[str, Any], field: str) -> Data:
     """What an event tells, as `model`. BadMessageError names the field, which lies below `field`."""
     try:
         return model.model_validate(data)

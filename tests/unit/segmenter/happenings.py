@@ -26,12 +26,13 @@ def shop(
     id_: str = "",
     subject: str = "customer:1",
     history: bool = False,
+    source: str = "shop",
 ) -> Happening:
     """A shop event."""
     event = EcEvent(
         specversion="1.0",
-        id=id_ or f"{type_}@{seconds}{data}",
-        source="shop",
+        id=id_ or f"{type_}@{seconds}{data}"[:512],
+        source=source,
         type=type_,
         time=at(seconds),
         subject=subject,

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.segmenter.happenings import PERSON, added, imported, line, ordered, removed, shop, snapshot
+from tests.unit.segmenter.happenings import PERSON, added, at, imported, line, ordered, removed, shop, snapshot
 from todoke_segmenter.domain.happening import Happening
+from todoke_segmenter.domain.segments import Change
 from todoke_segmenter.domain.state import PersonState, fold_all
 from todoke_segmenter.domain.triggers import TriggerRules
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.conditions import parse_condition
 from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.ids import segment_change_id, trigger_id
 
 
 def campaign(enter: dict[str, Any], *exits: dict[str, Any], name: str = "care", account: str = "main") -> Campaign:
@@ -184,3 +187,57 @@ def test_an_imported_friend_is_history_without_saying_so() -> None:
     entry = campaign({"on": "line.follow"}).enter.model_copy(update={"on": ("friend.imported",)})
     by_hand = EVERYTHING.model_copy(update={"enter": entry})
     assert decide([by_hand], imported(1)) == []
+
+
+def test_a_campaign_may_ask_for_all_that_is_known_of_the_person() -> None:
+    """Counts, recency and the profile, as of the event's own instant and with the event itself counted."""
+    third = campaign(
+        {"on": "order.placed", "when": {"orders": {"is": 3, "within": "1d"}, "last_order": {"within": "1m"}}}
+    )
+    assert kinds([third], ordered(1), ordered(2)) == []
+    assert kinds([third], ordered(1), ordered(2), ordered(3)) == [("care", "enter")]
+    of_tokyo = campaign({"on": "page.viewed", "when": {"region": "関東", "event.prefecture": {"known": False}}})
+    told = shop("customer.updated", 1, {"prefecture": "東京都"})
+    assert kinds([of_tokyo], told, shop("page.viewed", 2)) == [("care", "enter")]
+    assert kinds([of_tokyo], shop("page.viewed", 2)) == []
+
+
+SLEEPERS = campaign(
+    {"on": "segment.entered", "segment": "sleepers", "when": {"orders.ever": True}},
+    {"on": ["segment.left", "order.placed"], "segment": "sleepers"},
+    name="win-back",
+)
+CAUSE = segment_change_id("sleepers", PERSON, at(9))
+
+
+def changed(*, entered: bool, segment: str = "sleepers") -> Change:
+    """A change of a segment by the clock."""
+    return Change(segment, entered=entered, at=at(9), cause=CAUSE, by_clock=True)
+
+
+def test_a_segment_is_entered_and_left() -> None:
+    """By campaigns that name it, where the rest of their condition holds; the trigger says which and when."""
+    rules, buyer = TriggerRules([SLEEPERS]), fold_all([ordered(1)])
+    [entry] = rules.decide_change(changed(entered=True), PERSON, "main", buyer)
+    assert (entry.kind, entry.at, entry.key, entry.context["event"]) == ("enter", at(9), "", {"segment": "sleepers"})
+    assert entry.id == trigger_id(CAUSE, "win-back", "enter", PERSON)
+    [end] = rules.decide_change(changed(entered=False), PERSON, "main", buyer)
+    assert (end.kind, end.at, end.context) == ("exit", at(9), {})
+    assert rules.decide_change(changed(entered=True), PERSON, "main", PersonState()) == []
+    assert rules.decide_change(changed(entered=True, segment="others"), PERSON, "main", buyer) == []
+    assert rules.decide_change(changed(entered=True), PERSON, "main", buyer, may_start=False) == []
+    assert [trigger.kind for trigger in rules.decide(ordered(1), PERSON, buyer)] == ["exit"]
+
+
+def test_a_campaign_asks_whether_somebody_is_in_a_segment() -> None:
+    """As of the event's own time; a segment that there is not makes no campaign of it, and stops nobody else's."""
+    conditions = {"sleepers": parse_condition({"last_order": {"before": "60d"}})}
+    asks = campaign({"on": "page.viewed", "when": {"segment": "sleepers"}})
+    other = campaign({"on": "page.viewed"}, name="other")
+    late = shop("page.viewed", 61 * 86_400)
+    state = fold_all([ordered(0), late])
+    assert [t.campaign for t in TriggerRules([asks, other], conditions).decide(late, PERSON, state)] == [
+        "care",
+        "other",
+    ]
+    assert [t.campaign for t in TriggerRules([asks, other]).decide(late, PERSON, state)] == ["other"]
