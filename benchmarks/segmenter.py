@@ -33,7 +33,7 @@ _KILOBYTE = {
 }
 """A state of the segmenter's own shape: a kilobyte of one long text would cost PostgreSQL less to parse."""
 
-_FLOOR_TABLES = """
+FLOOR_TABLES = """
 CREATE SCHEMA floor;
 CREATE TABLE floor.inbox (key uuid PRIMARY KEY, received_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE floor.people (person_id uuid PRIMARY KEY, state jsonb NOT NULL);
@@ -50,10 +50,10 @@ UPDATE people p SET state = n.state FROM unnest($1::uuid[], $2::jsonb[]) AS n (p
 class BareBatches:
     """The floor."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, people: int = PEOPLE) -> None:
         self._pool = pool
         self._rng = random.Random(1)
-        self._people = [self._uuid() for _ in range(PEOPLE)]
+        self._people = [self._uuid() for _ in range(people)]
 
     async def prepare(self) -> None:
         """Everybody is known, as the segmenter knows everybody."""
@@ -95,7 +95,7 @@ async def run(bench: Bench) -> list[Figure]:
         one_connection(dsn, "segmenter") as (pool, postgres_cpu),
         one_connection(dsn, "floor") as (floor_pool, floor_postgres_cpu),
     ):
-        await floor_pool.execute(_FLOOR_TABLES)
+        await floor_pool.execute(FLOOR_TABLES)
         bare, catalogue = BareBatches(floor_pool), CampaignCatalogue(pool)
         await bare.prepare()
         await catalogue.refresh()

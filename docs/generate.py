@@ -142,8 +142,9 @@ def events() -> str:
         "person follows it, and no campaign starts or ends by it (docs/adr/0015).\n",
         *(_event(type_) for types in rooms.values() for type_ in types),
         "## custom.*\n",
-        "Anything else, under a name of your own.\n",
+        "Anything else, under a name of your own; these few are read.\n",
         _example(EC_EVENTS, "custom.favourited"),
+        *(_event(type_) for type_ in sorted(DATA_MODELS) if type_.startswith("custom.")),
     ]
     return "\n".join(parts)
 

@@ -3,7 +3,7 @@
 Every id is a UUID version 5 (RFC 9562, section 5.5) of its parts joined by "|".
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 _TODOKE = UUID("0f1d7f3e-58f1-5c4e-9b0a-7d0d0ce0e001")
@@ -15,6 +15,7 @@ _MESSAGE = uuid5(_TODOKE, "message")
 _RETRY = uuid5(_TODOKE, "retry")
 _OUTCOME = uuid5(_TODOKE, "outcome")
 _CLICK = uuid5(_TODOKE, "click")
+_SEGMENT_CHANGE = uuid5(_TODOKE, "segment-change")
 
 
 def event_key(shop: str, source: str, source_id: str) -> UUID:
@@ -56,3 +57,8 @@ def outcome_id(message: UUID, state: str) -> UUID:
 def click_id(token: str, at: datetime) -> UUID:
     """A click on a message's link: a double tap, or a second look within the same minute, is the same click."""
     return uuid5(_CLICK, f"{token}|{int(at.timestamp()) // 60}")
+
+
+def segment_change_id(segment: str, person: UUID, at: datetime) -> UUID:
+    """A person's entering or leaving a segment because an instant has come, whoever saw it, and however late."""
+    return uuid5(_SEGMENT_CHANGE, f"{segment}|{person}|{at.astimezone(UTC).isoformat()}")

@@ -12,9 +12,7 @@ import pytest
 from tests.support.pipeline import CAMPAIGNS, CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject, ordered
 from todoke_local.rooms import migrate_rooms
-from todoke_scheduler import catching_up
 from todoke_scheduler.adapters.publishing import publish
-from todoke_scheduler.catching_up import CatchingUp
 from todoke_scheduler.handlers import Scheduler
 from todoke_scheduler.main import create_app
 from todoke_scheduler.settings import SchedulerSettings
@@ -23,6 +21,8 @@ from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
 from todoke_shared.contracts.triggers import Trigger, TriggerKind
+from todoke_shared.kafka import catching_up
+from todoke_shared.kafka.catching_up import CatchingUp
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.records import Outgoing, Record
 from todoke_shared.kafka.topics import create_topics

@@ -36,11 +36,13 @@ READABLE = {
         "platform.simulated_clock",
         "segmenter.friends",
         "segmenter.published_people",
+        "segmenter.published_products",
     },
     "dispatcher": {
         "platform.simulated_clock",
         "segmenter.friends",
         "segmenter.published_people",
+        "segmenter.published_products",
         "scheduler.published_campaigns",
         "scheduler.current_campaigns",
     },

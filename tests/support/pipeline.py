@@ -25,6 +25,10 @@ from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.adapters.scheduling import next_due
 from todoke_scheduler.handlers import Scheduler
+from todoke_segmenter.adapters.memberships import next_check
+from todoke_segmenter.adapters.publishing import publish as publish_segments
+from todoke_segmenter.adapters.segments import SegmentCatalogue
+from todoke_segmenter.by_clock import ByClock
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.accounts import SIMULATOR_SECRET, load_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -36,6 +40,7 @@ from todoke_shared.jsons import dumps, loads
 from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.relay import Relay
 from todoke_shared.postgres.pool import open_pool
+from todoke_shared.segments.model import Segment
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 CLUSTER = "memory"
@@ -61,6 +66,8 @@ class Pipeline:
     scheduler: Scheduler
     dispatcher: Dispatcher
     pool: "asyncpg.Pool[asyncpg.Record]"
+    by_clock: ByClock
+    people: "asyncpg.Pool[asyncpg.Record]"
     sent: list[SentMessage]
     _handlers: Sequence[tuple[str, BatchHandler]]
     _relays: Sequence[Relay]
@@ -85,14 +92,19 @@ class Pipeline:
             pass
 
     async def run_until(self, instant: datetime) -> None:
-        """Move the clock to `instant`, stopping at every timer on the way."""
+        """Move the clock to `instant`, stopping at every timer, and whenever somebody may change a segment."""
         await self._fire()
-        while (due := await next_due(self.pool)) is not None and due <= instant:
+        while (due := await self._next_due()) is not None and due <= instant:
             self.clock.move_to(max(due, self.clock.now()))
             await self._fire()
         self.clock.move_to(instant)
 
+    async def _next_due(self) -> datetime | None:
+        return min(filter(None, (await next_due(self.pool), await next_check(self.people))), default=None)
+
     async def _fire(self) -> None:
+        while await self.by_clock.check_due() or await self.by_clock.sweep():
+            await self.settle()
         while await self.scheduler.fire_due():
             pass
         await self.settle()
@@ -122,7 +134,11 @@ class Pipeline:
 
 @asynccontextmanager
 async def open_pipeline(
-    dsn: str, start: datetime, *, campaigns: Iterable[Campaign] | None = None
+    dsn: str,
+    start: datetime,
+    *,
+    campaigns: Iterable[Campaign] | None = None,
+    segments: Iterable[Segment] = (),
 ) -> AsyncIterator[Pipeline]:
     """A pipeline on an empty database. `campaigns`: the shipped ones by default."""
     await migrate_rooms(dsn)
@@ -130,13 +146,18 @@ async def open_pipeline(
         pools = {}
         for room in ("segmenter", "scheduler", "dispatcher"):
             pools[room] = await stack.enter_async_context(await open_pool(dsn, application=room, schema=room, size=4))
+        await publish_segments(pools["segmenter"], segments)
         await publish(pools["scheduler"], load_campaigns(CAMPAIGNS) if campaigns is None else campaigns)
         catalogues = {room: CampaignCatalogue(pool) for room, pool in pools.items()}
         for catalogue in catalogues.values():
             await catalogue.refresh()
+        known = SegmentCatalogue(pools["segmenter"])
+        await known.refresh()
         topics, clock, line, config = MemoryTopics(), FakeClock(start), MemoryLine(), load_config(None)
         relays = [await stack.enter_async_context(Relay(pool, room, topics)) for room, pool in pools.items()]
-        segmenter = Segmenter(pools["segmenter"], catalogues["segmenter"], clock, cluster=CLUSTER, wake=_nothing)
+        segmenter = Segmenter(
+            pools["segmenter"], catalogues["segmenter"], clock, cluster=CLUSTER, wake=_nothing, segments=known
+        )
         scheduler = Scheduler(pools["scheduler"], clock, catalogues["scheduler"], cluster=CLUSTER, wake=_nothing)
         dispatcher = Dispatcher(
             pools["dispatcher"],
@@ -156,6 +177,8 @@ async def open_pipeline(
             scheduler=scheduler,
             dispatcher=dispatcher,
             pool=pools["scheduler"],
+            by_clock=ByClock(pools["segmenter"], segmenter.rulebook, clock, wake=_nothing),
+            people=pools["segmenter"],
             sent=[],
             _handlers=(
                 (EC_EVENTS.name, segmenter.take_ec_events),

@@ -1,24 +1,34 @@
 """Everything that can be said of campaign files before they are published."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from todoke_dispatcher.domain.rendering import template_mistakes
 from todoke_line_simulator.validation import messages_problems
+from todoke_local.segment_check import segment_mistakes
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.campaigns.source import Place, load_campaign, load_campaigns
+from todoke_shared.campaigns.source import load_campaign, load_campaigns
 from todoke_shared.jsons import dumps
+from todoke_shared.yaml_files import Place
 
 
-def check_campaigns(place: Path) -> list[Campaign]:
-    """Read a campaign file, or all of a folder. CampaignFileError lists every mistake."""
+def check_campaigns(place: Path, segments: Collection[str] = ()) -> list[Campaign]:
+    """Read a campaign file, or all of a folder. FileMistakesError lists every mistake.
+
+    `segments`: those that campaigns may name.
+    """
+
+    def mistakes(campaign: Campaign) -> Iterable[tuple[Place, str]]:
+        yield from message_mistakes(campaign)
+        yield from segment_mistakes(campaign, segments)
+
     if not place.exists():
         raise ValueError(
             f"there is no `{place}` in {Path.cwd()}; run this where your campaigns are, or set TODOKE_CAMPAIGNS"
         )
     if not place.is_dir():
-        return [load_campaign(place, message_mistakes)]
-    campaigns = load_campaigns(place, message_mistakes)
+        return [load_campaign(place, mistakes)]
+    campaigns = load_campaigns(place, mistakes)
     if not campaigns:
         raise ValueError(f"there are no campaigns in {place}; a campaign is a file *.yaml")
     return campaigns

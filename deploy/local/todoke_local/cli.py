@@ -6,8 +6,22 @@ import sys
 import typer
 from rich.console import Console
 
-from todoke_local.commands import campaigns, demo, import_, keys, links, migrate, privacy, replay, run, simulator, up
-from todoke_shared.campaigns.source import CampaignFileError
+from todoke_local.commands import (
+    campaigns,
+    demo,
+    import_,
+    keys,
+    links,
+    migrate,
+    privacy,
+    rebuild,
+    replay,
+    run,
+    segments,
+    simulator,
+    up,
+)
+from todoke_shared.yaml_files import FileMistakesError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,8 +35,10 @@ app.command("run")(run.run)
 app.command("migrate")(migrate.migrate)
 app.command("replay")(replay.replay)
 app.command("import")(import_.import_)
+app.command("rebuild")(rebuild.rebuild)
 app.add_typer(simulator.app, name="simulator")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(segments.app, name="segments")
 app.add_typer(keys.app, name="keys")
 app.add_typer(links.app, name="links")
 app.add_typer(privacy.app, name="privacy")
@@ -33,7 +49,7 @@ def run_command() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         app()
-    except CampaignFileError as error:
+    except FileMistakesError as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except (ConnectionError, FileNotFoundError) as error:

@@ -10,9 +10,12 @@ import asyncpg
 from todoke_local.campaign_check import check_campaigns
 from todoke_local.fleet import Fleet
 from todoke_local.parts import Parts, open_parts
+from todoke_local.segment_check import check_segments
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters.publishing import publish
+from todoke_segmenter.adapters.publishing import publish as publish_segments
 from todoke_shared.postgres.pool import open_pool
+from todoke_shared.segments.model import Segment
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,17 @@ class Machine:
 async def open_machine(
     settings: LocalSettings, ports: dict[str, int], *, keep: Path | None, logs: Path
 ) -> AsyncIterator[Machine]:
-    """Start everything and publish the campaigns of the folder; stop everything on leaving.
+    """Start everything and publish the segments and campaigns of the folders; stop everything on leaving.
 
     The simulator runs unless TODOKE_LINE_API_URL names a LINE. Raises RuntimeError or ValueError with what to do.
     """
-    campaigns = check_campaigns(settings.campaigns)
+    # A shop without segments has no folder of them.
+    segments = check_segments(settings.segments, settings.segments) if settings.segments.exists() else []
+    campaigns = check_campaigns(settings.campaigns, {segment.segment for segment in segments})
     async with open_parts(settings, keep=keep) as parts:
         pool = await open_pool(parts.postgres_dsn, application="local", schema="scheduler", size=3)
         try:
+            await _publish_segments(parts.postgres_dsn, segments)
             await publish(pool, campaigns)
             fleet = Fleet(
                 postgres_dsn=parts.postgres_dsn,
@@ -49,3 +55,8 @@ async def open_machine(
                 yield Machine(parts, fleet, pool)
         finally:
             await pool.close()
+
+
+async def _publish_segments(dsn: str, segments: list[Segment]) -> None:
+    async with await open_pool(dsn, application="local", schema="segmenter", size=1) as pool:
+        await publish_segments(pool, segments)

@@ -29,6 +29,7 @@ class LocalSettings(BaseSettings):
     kafka_replication: int = Field(default=1, ge=1, le=5, description="Copies of each topic that `migrate` makes")
     config: Path | None = Field(default=None, description="The file of accounts and shops, as ingest reads it")
     campaigns: Path = Field(default=Path("campaigns"), description="The folder of campaign files")
+    segments: Path = Field(default=Path("segments"), description="The folder of segment files")
     home: Path = Field(default=Path(".todoke"), description="Where embedded PostgreSQL and logs are kept")
 
     @property

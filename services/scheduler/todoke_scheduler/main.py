@@ -9,11 +9,11 @@ from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
 from todoke_scheduler.adapters.scheduling import next_due
-from todoke_scheduler.catching_up import CatchingUp
 from todoke_scheduler.handlers import Scheduler
 from todoke_scheduler.settings import SchedulerSettings
 from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, LANES
+from todoke_shared.kafka.catching_up import CatchingUp
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.topics import end_offsets

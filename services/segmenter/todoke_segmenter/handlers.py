@@ -4,27 +4,31 @@ May block: on PostgreSQL. May lose: nothing. Repeats are recognised by position 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import UUID
 
 import asyncpg
 
 from todoke_segmenter.adapters.people import People, lock_people, save_people
+from todoke_segmenter.adapters.products import save_products
+from todoke_segmenter.adapters.segments import SegmentCatalogue
 from todoke_segmenter.adapters.unsent import forget_unsent
 from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event
+from todoke_segmenter.domain.products import ProductTold, product_told
+from todoke_segmenter.domain.segments import Change, LiveSegments
 from todoke_segmenter.domain.shop_records import read_shop_event
 from todoke_segmenter.domain.state import fold
 from todoke_segmenter.domain.triggers import TriggerRules
+from todoke_segmenter.outgoing import count_changes, outgoing
+from todoke_segmenter.rulebook import Rulebook
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
-from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
 from todoke_shared.contracts.line_events import LineEvent
-from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.errors import BadMessageError
 from todoke_shared.kafka.dead_letters import BadRecord, DeadLetterLimit, dead_letters
-from todoke_shared.kafka.records import Outgoing, Record
+from todoke_shared.kafka.records import Record
 from todoke_shared.postgres.stream import Connection, admit, move_positions, put_outbox
-from todoke_shared.telemetry import metrics
 
 Parse = Callable[[Record], Happening | None]
 
@@ -32,7 +36,7 @@ Parse = Callable[[Record], Happening | None]
 class Segmenter:
     """Handles event batches. `wake` is called after each commit, so that triggers leave at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands on
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         catalogue: CampaignCatalogue,
@@ -40,54 +44,101 @@ class Segmenter:
         *,
         cluster: str,
         wake: Callable[[], None],
+        segments: SegmentCatalogue | None = None,
     ) -> None:
         self._pool = pool
-        self._catalogue = catalogue
+        self.rulebook = Rulebook(catalogue, segments or SegmentCatalogue(pool))
         self._clock = clock
         self._cluster = cluster
         self._wake = wake
         self._dead_letter_limit = DeadLetterLimit()
-        self._rules = TriggerRules(())
-        self._rules_of: tuple[PublishedCampaign, ...] = ()
 
     async def take_ec_events(self, records: Sequence[Record]) -> None:
         """Shop events, whoever wrote them."""
         now = self._clock.now()
-        await self._take(records, lambda record: from_ec_event(read_shop_event(record.value, record.headers, now)))
+        products: list[ProductTold] = []
+
+        def parse(record: Record) -> Happening | None:
+            event = read_shop_event(record.value, record.headers, now)
+            happening = from_ec_event(event)
+            if told := product_told(event):
+                products.append(told)
+            return happening
+
+        await self._take(records, parse, products)
 
     async def take_line_events(self, records: Sequence[Record]) -> None:
         """LINE's webhook events."""
         await self._take(records, lambda record: from_line_event(LineEvent.from_json(record.value)))
 
-    async def _take(self, records: Sequence[Record], parse: Parse) -> None:
+    async def _take(self, records: Sequence[Record], parse: Parse, products: Sequence[ProductTold] = ()) -> None:
+        """`products` is filled by `parse`."""
         async with self._pool.acquire() as connection, connection.transaction():
             positions = await move_positions(connection, self._cluster, records)
             happenings, bad = _parse_all(records, parse)
             self._dead_letter_limit.check(good=len(records) - len(bad), bad=bad)
             news = await _news(connection, happenings)
-            triggers = await self._apply(connection, news)
+            changes, triggers = await self._apply(connection, news)
+            await save_products(connection, products)
             dead = dead_letters(bad, service="segmenter", unless=positions.has_passed)
-            await put_outbox(connection, [*dead, *map(_outgoing, triggers)])
+            await put_outbox(connection, [*dead, *map(outgoing, triggers)])
             await forget_unsent(connection, [message for happening in news if (message := happening.unsent)])
-        for trigger in triggers:
-            metrics.TRIGGERS.labels(trigger.campaign, trigger.kind).inc()
+        count_changes(changes, triggers)
         self._wake()
 
-    async def _apply(self, connection: Connection, news: list[Happening]) -> list[Trigger]:
+    async def _apply(self, connection: Connection, news: list[Happening]) -> tuple[list[Change], list[Trigger]]:
         if not news:
-            return []
-        people = await lock_people(connection, [(h.shop, name) for h in news for name in h.identifiers])
-        rules = self._current_rules()
-        triggers = [trigger for happening in news for trigger in _happen(happening, people, rules)]
+            return [], []
+        people = await lock_people(connection, news)
+        newest = max(membership.revision or 0 for membership in people.memberships.values())
+        live = LiveSegments(await self.rulebook.at_least(newest, connection), self._clock.now())
+        decided = _Decided(people, live, self.rulebook.triggers)
+        decided.catch_up()
+        for happening in news:
+            decided.happen(happening)
+        for membership in people.memberships.values():
+            live.look_ahead(membership)
         await save_people(connection, people)
-        return triggers
+        return decided.changes, decided.triggers
 
-    def _current_rules(self) -> TriggerRules:
-        current = self._catalogue.current
-        if current is not self._rules_of:
-            self._rules_of = current
-            self._rules = TriggerRules(published.campaign for published in current)
-        return self._rules
+
+class _Decided:
+    """What a batch comes to, happening by happening."""
+
+    def __init__(self, people: People, live: LiveSegments, rules: TriggerRules) -> None:
+        self._people = people
+        self._live = live
+        self._rules = rules
+        self.changes: list[Change] = []
+        self.triggers: list[Trigger] = []
+
+    def catch_up(self) -> None:
+        """What time has changed of these people before any of the news."""
+        for person, membership in self._people.memberships.items():
+            self._change(person, self._live.catch_up(person, membership, self._people.states[person]), may_start=True)
+
+    def happen(self, happening: Happening) -> None:
+        """One event: who, what is known of them now, which campaigns and segments it concerns."""
+        people = self._people
+        person = people.who(happening)
+        state = fold(people.states[person], happening)
+        people.put(person, state)
+        self.triggers += self._rules.decide(happening, person, state)
+        at = happening.at.astimezone(UTC)
+        for one in dict.fromkeys((*people.touched, person)):
+            membership = people.memberships.get(one)
+            if membership is not None:  # a person who was merged is somebody else now
+                changes = self._live.follow(membership, people.states[one], at, happening.key, silent=happening.history)
+                self._change(one, changes, may_start=not happening.standby)
+        people.touched.clear()
+
+    def _change(self, person: UUID, changes: list[Change], *, may_start: bool) -> None:
+        people = self._people
+        for change in changes:
+            self.changes.append(change)
+            self.triggers += self._rules.decide_change(
+                change, person, people.shops[person], people.states[person], may_start=may_start
+            )
 
 
 def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening], list[BadRecord]]:
@@ -113,14 +164,3 @@ async def _news(connection: Connection, happenings: list[Happening]) -> list[Hap
 
 def _when(happening: Happening) -> tuple[datetime, str]:
     return happening.at, str(happening.key)
-
-
-def _happen(happening: Happening, people: People, rules: TriggerRules) -> list[Trigger]:
-    person = people.link(happening.shop, happening.identifiers)
-    state = fold(people.states[person], happening)
-    people.put(person, state)
-    return rules.decide(happening, person, state)
-
-
-def _outgoing(trigger: Trigger) -> Outgoing:
-    return Outgoing(CUSTOMER_TRIGGERS.name, str(trigger.person).encode(), trigger.to_json())

@@ -8,12 +8,16 @@ from pathlib import Path
 from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
+from todoke_segmenter.adapters.segments import SegmentCatalogue
+from todoke_segmenter.by_clock import REST_SECONDS, ByClock
 from todoke_segmenter.handlers import Segmenter
 from todoke_segmenter.settings import SegmenterSettings
 from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LINE_EVENTS
+from todoke_shared.kafka.catching_up import CatchingUp
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.records import BatchHandler
+from todoke_shared.kafka.topics import end_offsets
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.stream import purge_inbox
 from todoke_shared.service import consuming, new_broker, open_room, serve
@@ -45,16 +49,38 @@ def create_app(settings: SegmenterSettings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with open_room(settings, NAME, readiness) as room:
-            catalogue = CampaignCatalogue(room.pool)
+            catalogue, segments = CampaignCatalogue(room.pool), SegmentCatalogue(room.pool)
+            await segments.refresh()
             await catalogue.refresh()
 
             async def reload() -> None:
                 await asyncio.sleep(RELOAD_SECONDS)
+                await segments.refresh()
                 await catalogue.refresh()
 
-            room.loops.start("campaigns", reload)
+            room.loops.start("rules", reload)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))
-            segmenter = Segmenter(room.pool, catalogue, room.clock, cluster=room.cluster, wake=room.relay.wake)
+            segmenter = Segmenter(
+                room.pool, catalogue, room.clock, cluster=room.cluster, wake=room.relay.wake, segments=segments
+            )
+            by_clock = ByClock(room.pool, segmenter.rulebook, room.clock, wake=room.relay.wake)
+            behind = [
+                CatchingUp(
+                    room.pool,
+                    cluster=room.cluster,
+                    topic=topic.name,
+                    ends=await end_offsets(settings.kafka_bootstrap_servers, topic),
+                )
+                for topic in (EC_EVENTS, LINE_EVENTS)
+            ]
+
+            async def follow_clock() -> None:
+                if all([await topic.is_done() for topic in behind]):
+                    await by_clock.run_once(room.clock.seconds_until)
+                else:
+                    await asyncio.sleep(REST_SECONDS)
+
+            room.loops.start("segments-by-clock", follow_clock)
             broker = new_broker(settings, NAME)
             consumption = declare(broker, segmenter.take_ec_events, segmenter.take_line_events)
             async with consuming(broker, consumption, room):

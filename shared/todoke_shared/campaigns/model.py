@@ -14,6 +14,7 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -25,6 +26,8 @@ from todoke_shared.contracts.ec_events import CART_CHANGES, EVENT_TYPES, HISTORY
 from todoke_shared.contracts.envelope import Name
 from todoke_shared.contracts.requests import Lane
 
+SEGMENT_EVENTS = frozenset({"segment.entered", "segment.left"})
+"""No records of a topic: the segmenter itself sees them happen, by an event or by the clock."""
 LINE_EVENTS = frozenset({"line.follow", "line.unfollow", "line.message", "line.postback", "line.accountLink"})
 GROUPS = {"cart.changed": CART_CHANGES}
 """One word for several event types."""
@@ -41,9 +44,13 @@ class _Part(BaseModel):
 
 
 class EventRule(_Part):
-    """When one of the events `on` comes and `when` holds of the person just after it."""
+    """When one of the events `on` comes and `when` holds of the person just after it.
+
+    `segment`: which one is entered or left, where `on` names such an event.
+    """
 
     on: tuple[str, ...] = Field(min_length=1)
+    segment: Name | None = Field(default=None, validate_default=True)
     when: dict[str, Any] | None = None
 
     @field_validator("on", mode="before")
@@ -57,15 +64,28 @@ class EventRule(_Part):
         for name in names:
             if name in HISTORY_TYPES:
                 raise ValueError(f"`{name}` is history: it starts and ends no campaign; line.follow is the news")
-            if name not in EVENT_TYPES | LINE_EVENTS | GROUPS.keys() and not name.startswith("custom."):
+            known = EVENT_TYPES | LINE_EVENTS | SEGMENT_EVENTS | GROUPS.keys()
+            if name not in known and not name.startswith("custom."):
                 raise ValueError(f"unknown event `{name}`; see docs/events.md for the vocabulary, or use custom.*")
         return names
+
+    @field_validator("segment")
+    @classmethod
+    def _needed_where_segments_change(cls, segment: str | None, info: ValidationInfo) -> str | None:
+        named = SEGMENT_EVENTS & set(info.data.get("on", ()))
+        if named and segment is None:
+            raise ValueError(f"`{min(named)}` needs to know which: add `segment: its-name`")
+        if segment is not None and "on" in info.data and not named:
+            raise ValueError(
+                "only `segment.entered` and `segment.left` ask for a segment; leave it out, or change `on`"
+            )
+        return segment
 
     @field_validator("when")
     @classmethod
     def _readable(cls, when: dict[str, Any] | None) -> dict[str, Any] | None:
         if when is not None:
-            parse_condition(when)
+            parse_condition(when)  # which segments there are is known to whoever publishes it
         return when
 
     @property
@@ -84,6 +104,13 @@ class Enter(EventRule):
 
     per: Per = "person"
     again: Again = "never"
+
+    @field_validator("per")
+    @classmethod
+    def _a_person_enters_segments(cls, per: Per, info: ValidationInfo) -> Per:
+        if info.data.get("segment") is not None and per in ("order", "cart"):
+            raise ValueError("a segment is entered by a person and not by an order or a cart; use person, or event")
+        return per
 
 
 class Wait(_Part):

@@ -29,6 +29,14 @@ FETCHES_WAITING = Gauge("todoke_fetches_waiting", "Entities to be fetched or loo
 
 # Segmenter
 TRIGGERS = Counter("todoke_triggers_total", "Triggers emitted", ["campaign", "kind"])
+SEGMENT_CHANGES = Counter(
+    "todoke_segment_changes_total", "People who entered or left a segment, history left out", ["segment", "kind"]
+)
+SEGMENT_LATENESS = Histogram(
+    "todoke_segment_lateness_seconds",
+    "Shop time between the instant at which somebody enters or leaves a segment with no event, and its trigger",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600),
+)
 
 # Scheduler
 TIMERS_FIRED = Counter("todoke_timers_fired_total", "Timers claimed and carried out")

@@ -18,9 +18,12 @@ from todoke_line_simulator.users import line_user_id
 from todoke_local.campaign_check import check_campaigns
 from todoke_local.cli import app
 from todoke_shared.campaigns.model import LINE_EVENTS, Campaign
-from todoke_shared.campaigns.source import CampaignFileError, load_campaign
+from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.conditions import Operator, parse_condition
-from todoke_shared.conditions.attributes import ATTRIBUTES
+from todoke_shared.conditions.attributes import ATTRIBUTES, PREFIXES, WORDS
+from todoke_shared.conditions.regions import REGIONS
+from todoke_shared.segments.source import load_segments
+from todoke_shared.yaml_files import FileMistakesError
 
 ROOT = Path(__file__).parents[3]
 PAGES = [
@@ -29,6 +32,7 @@ PAGES = [
     *sorted((ROOT / "services").glob("*/README.md")),
 ]
 CAMPAIGN_PAGES = [ROOT / "docs" / "campaigns.md", ROOT / "docs" / "ja" / "campaigns.md"]
+CONDITION_PAGES = [ROOT / "docs" / "conditions.md", ROOT / "docs" / "ja" / "conditions.md"]
 WALKS = [ROOT / "README.md", ROOT / "docs" / "ja" / "getting-started.md"]
 """Pages that take a newcomer from nothing to a first message."""
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
@@ -71,12 +75,15 @@ def is_command(words: list[str]) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_campaign_shown_can_be_published(page: Path, tmp_path: Path) -> None:
-    """Each yaml block is a whole campaign, or says that it is a condition or wrong on purpose."""
+    """Each yaml block is a whole campaign, or says that it is a condition, a segment file or wrong on purpose."""
     for text in blocks(page, "yaml"):
         (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
         assert load_campaign(tmp_path / "campaign.yaml").campaign
     for text in blocks(page, "yaml condition"):
         assert parse_condition(YAML(typ="safe", pure=True).load(text))
+    for text in blocks(page, "yaml segment"):
+        (tmp_path / "segment.yaml").write_text(text, encoding="utf-8")
+        assert load_segments(tmp_path / "segment.yaml")
 
 
 def test_the_first_campaign_has_ten_lines_and_is_the_example_in_both_languages() -> None:
@@ -87,22 +94,42 @@ def test_the_first_campaign_has_ten_lines_and_is_the_example_in_both_languages()
     assert [campaign.campaign for campaign in check_campaigns(EXAMPLE.parent)] == ["sample-care"]
 
 
-def test_the_mistakes_shown_are_the_mistakes_told(tmp_path: Path) -> None:
-    """The wrong campaign of docs/campaigns.md is answered with the lines below it."""
-    [wrong], [told] = blocks(CAMPAIGN_PAGES[0], "yaml wrong"), blocks(CAMPAIGN_PAGES[0], "mistakes")
+@pytest.mark.parametrize("page", [CAMPAIGN_PAGES[0], *CONDITION_PAGES], ids=name_of)
+def test_the_mistakes_shown_are_the_mistakes_told(page: Path, tmp_path: Path) -> None:
+    """The wrong campaign of a page is answered with the lines below it."""
+    [wrong], [told] = blocks(page, "yaml wrong"), blocks(page, "mistakes")
     (tmp_path / "campaign.yaml").write_text(wrong, encoding="utf-8")
-    with pytest.raises(CampaignFileError) as error:
+    with pytest.raises(FileMistakesError) as error:
         load_campaign(tmp_path / "campaign.yaml")
     assert str(error.value).replace(f"{tmp_path}/", "").splitlines() == told.splitlines()
 
 
 @pytest.mark.parametrize("page", CAMPAIGN_PAGES, ids=name_of)
 def test_the_language_is_described_whole(page: Path) -> None:
-    """Every key, event of LINE's, attribute and operator of the language stands on its page."""
+    """Every key and event of LINE's stands on its page."""
     text = page.read_text(encoding="utf-8")
     keys = {field.alias or name for name, field in Campaign.model_fields.items()}
-    words = [*keys, *LINE_EVENTS, *ATTRIBUTES, *get_args(Operator)]
-    assert [word for word in words if f"`{word}`" not in text] == []
+    assert [word for word in [*keys, *LINE_EVENTS] if f"`{word}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", CONDITION_PAGES, ids=name_of)
+def test_the_conditions_are_described_whole(page: Path) -> None:
+    """Every attribute, operator, region and other word of the language stands on its page."""
+    text = page.read_text(encoding="utf-8")
+    words = [*get_args(Operator), *(word for words in WORDS.values() for word in words), *REGIONS]
+    names = [*ATTRIBUTES, *(f"{prefix}…" for prefix in PREFIXES)]
+    assert [word for word in [*words, *names] if f"`{word}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", CONDITION_PAGES, ids=name_of)
+def test_every_example_of_a_condition_can_be_read(page: Path) -> None:
+    """Each row of a table that begins with `attribute: …` is a condition as it stands, and no attribute lacks one."""
+    rows = re.findall(r"^\| `([a-z_]+[^` :]*: [^`]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    conditions = [YAML(typ="safe", pure=True).load(row) for row in rows]
+    assert all(map(parse_condition, conditions))
+    asked = {name for condition in conditions for name in condition}
+    assert set(ATTRIBUTES) - asked == set()
+    assert [prefix for prefix in PREFIXES if not any(name.startswith(prefix) for name in asked)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.unit.ingest.stand_ins import NOW, Json
 from todoke_ingest.domain.personal_data import without_contacts
-from todoke_ingest.domain.prefectures import prefecture
 from todoke_ingest.domain.segment import Sender, read_call, read_message
+from todoke_shared.conditions.regions import prefecture
 from todoke_shared.contracts.contacts import email_sha256, phone_sha256
 from todoke_shared.errors import BadMessageError
 

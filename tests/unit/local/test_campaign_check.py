@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from todoke_local.campaign_check import check_campaigns
-from todoke_shared.campaigns.source import CampaignFileError
+from todoke_shared.yaml_files import FileMistakesError
 
 SHIPPED = Path(__file__).parents[3] / "campaigns"
 HEAD = """campaign: care
@@ -21,7 +21,7 @@ def mistakes(tmp_path: Path, messages: str) -> list[tuple[int, str, str]]:
     """Line, place and words of every mistake in a campaign with these messages."""
     file = tmp_path / "care.yaml"
     file.write_text(HEAD + messages, encoding="utf-8")
-    with pytest.raises(CampaignFileError) as error:
+    with pytest.raises(FileMistakesError) as error:
         check_campaigns(file)
     return [(mistake.line, mistake.where, mistake.what) for mistake in error.value.mistakes]
 
@@ -63,3 +63,33 @@ def test_a_place_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     """A typing mistake in the path is no traceback."""
     with pytest.raises(ValueError, match="there is no"):
         check_campaigns(tmp_path / "nowhere")
+
+
+def test_segments_that_a_campaign_names_must_be_there(tmp_path: Path) -> None:
+    """By entry, exit and condition, each at its line, with the nearest that there is."""
+    file = tmp_path / "care.yaml"
+    file.write_text(
+        """campaign: care
+class: marketing
+enter:
+  on: segment.entered
+  segment: slepers
+exit:
+  on: segment.left
+  segment: sleepers
+  when:
+    not:
+      segment: vips
+steps: [send: hello]
+messages:
+  hello: [{type: text, text: hello}]
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(FileMistakesError) as error:
+        check_campaigns(file, {"sleepers", "vip"})
+    assert [(mistake.line, mistake.where, mistake.what) for mistake in error.value.mistakes] == [
+        (5, "enter.segment", "unknown segment `slepers`; did you mean `sleepers`?"),
+        (11, "exit[0].when.not.segment", "unknown segment `vips`; did you mean `vip`?"),
+    ]
+    assert check_campaigns(file, {"slepers", "sleepers", "vips"})

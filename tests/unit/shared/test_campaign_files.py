@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from todoke_shared.campaigns.model import Campaign, Send, Wait
-from todoke_shared.campaigns.source import CampaignFileError, load_campaign, load_campaigns
+from todoke_shared.campaigns.source import load_campaign, load_campaigns
 from todoke_shared.conditions import Compare
+from todoke_shared.yaml_files import FileMistakesError
 
 LIBRARY = Path(__file__).parents[3] / "campaigns"
 GOOD = """\
@@ -29,7 +30,7 @@ def mistakes(folder: Path, text: str) -> list[str]:
     """What an author is told about a file of this text, the folder left out."""
     file = folder / "campaign.yaml"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(CampaignFileError) as error:
+    with pytest.raises(FileMistakesError) as error:
         load_campaign(file)
     assert str(error.value) == "\n".join(map(str, error.value.mistakes))
     return [str(mistake).removeprefix(f"{folder}/") for mistake in error.value.mistakes]
@@ -102,7 +103,8 @@ messages:
         "campaign.yaml:5: enter.on: unknown event `order.deliverd`; "
         "see docs/events.md for the vocabulary, or use custom.*",
         "campaign.yaml:6: enter.when.all[1].event.amount.atleast: unknown operator `atleast`; "
-        "use one of is, at_least, at_most, more_than, less_than, one_of, known",
+        "use one of is, at_least, at_most, more_than, less_than, one_of, known, has, has_any, has_all; "
+        "did you mean `at_least`?",
         "campaign.yaml:9: exit[0].when.cart.itms: unknown attribute `cart.itms`; did you mean `cart.items`?",
         "campaign.yaml:11: steps[0].wait: write a duration as a number and s, m, h or d, for example 30m, 1h or 7d",
         "campaign.yaml:12: steps[1]: a step is one of `wait: 1h` or `send: message-name`",
@@ -123,7 +125,21 @@ messages:
         ("  per: order", "  pre: order", "5: enter.pre: nobody reads this key; check its spelling"),
         ("  on: order.delivered", "  on:", "4: enter.on: write a list here"),
         ("when: {event.amount: {at_least: 3000}}", "when: [1]", "6: enter.when: write a mapping here"),
-        ("event.amount:", "evnt.amount:", "6: enter.when.evnt.amount: unknown attribute `evnt.amount`"),
+        (
+            "event.amount:",
+            "evnt.amount:",
+            "6: enter.when.evnt.amount: unknown attribute `evnt.amount`; did you mean `event.amount`?",
+        ),
+        (
+            "event.amount: {at_least: 3000}",
+            "prefecture: 東京県",
+            "6: enter.when.prefecture: unknown prefecture `東京県`; did you mean `東京都`?",
+        ),
+        (
+            "event.amount: {at_least: 3000}",
+            "orders: {within: 3h}",
+            "6: enter.when.orders.within: write whole days as a number and d or w, for example 90d or 2w",
+        ),
         ("  - wait: 7d", "  - {wait: 7d, wiat: 1h}", "8: steps[0].wiat: nobody reads this key; check its spelling"),
         ("  - wait: 7d", "  - 7d", "8: steps[0]: a step is one of `wait: 1h` or `send: message-name`"),
         ("send: ask-for-review", "send: 5", "9: steps[1].send: write a text here"),
@@ -168,7 +184,7 @@ def test_a_file_in_another_encoding_or_none_at_all_is_a_mistake(tmp_path: Path) 
     """Shift_JIS from an old editor, and a name that leads nowhere."""
     (tmp_path / "sjis.yaml").write_bytes("name: お茶".encode("shift_jis"))
     for name, told in (("sjis.yaml", "this is not YAML"), ("gone.yaml", "cannot be read: No such file or directory")):
-        with pytest.raises(CampaignFileError, match=f"{name}:1: the file: {told}"):
+        with pytest.raises(FileMistakesError, match=f"{name}:1: the file: {told}"):
             load_campaign(tmp_path / name)
 
 
@@ -178,7 +194,7 @@ def test_a_folder_tells_the_mistakes_of_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("[", encoding="utf-8")
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "d.yaml").write_text(GOOD, encoding="utf-8")
-    with pytest.raises(CampaignFileError) as error:
+    with pytest.raises(FileMistakesError) as error:
         load_campaigns(tmp_path)
     assert [(m.file.name, m.line) for m in error.value.mistakes] == [("b.yaml", 1), ("d.yaml", 1)]
     assert error.value.mistakes[1].what == "`second-visit` is the name of two campaigns"

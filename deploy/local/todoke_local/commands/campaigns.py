@@ -9,10 +9,12 @@ from rich.console import Console
 
 from todoke_local.campaign_check import check_campaigns
 from todoke_local.listing import print_list
+from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters.publishing import Listed, Publication, list_campaigns
 from todoke_scheduler.adapters.publishing import publish as publish_all
 from todoke_shared.postgres.pool import open_pool
+from todoke_shared.segments.source import readable_segments
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and publish campaigns.")
 
@@ -22,17 +24,23 @@ Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder
 @app.command("check")
 def check(folder: Folder = None) -> None:
     """Report every mistake in campaign files, with file, line and what to write instead."""
-    campaigns = check_campaigns(folder or LocalSettings().campaigns)
+    settings = LocalSettings()
+    campaigns = check_campaigns(folder or settings.campaigns, readable_segments(settings.segments))
     Console().print(f"{len(campaigns)} {'campaign' if len(campaigns) == 1 else 'campaigns'}, no mistakes.")
 
 
 @app.command("publish")
 def publish(folder: Folder = None) -> None:
-    """Check campaigns and put them in force. A changed campaign becomes a new version; the old one is kept."""
+    """Check campaigns and put them in force. A changed campaign becomes a new version; the old one is kept.
+
+    A segment that a campaign names must be published before it.
+    """
     settings = LocalSettings()
-    campaigns = check_campaigns(folder or settings.campaigns)
 
     async def go() -> list[Publication]:
+        campaigns = check_campaigns(
+            folder or settings.campaigns, await published_segments(settings.need("postgres_dsn"))
+        )
         async with await open_pool(
             settings.need("postgres_dsn"), application="publish", schema="scheduler", size=1
         ) as pool:

@@ -1,115 +1,245 @@
 """People in PostgreSQL: a batch reads, locks and saves all of its people in a handful of statements."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
-from todoke_segmenter.domain.state import PersonState, join, published_facts
+from todoke_segmenter.adapters.memberships import membership_columns, read_membership
+from todoke_segmenter.domain.happening import Happening
+from todoke_segmenter.domain.identity import Birth, Effect, Identities, Identity, Key, Merge, Move
+from todoke_segmenter.domain.segments import Membership
+from todoke_segmenter.domain.segments.membership import join as join_memberships
+from todoke_segmenter.domain.state import (
+    PersonState,
+    decode_state,
+    encode_state,
+    hand_over,
+    is_published_anew,
+    join,
+    published_facts,
+)
+from todoke_shared.contracts.subjects import LineUser, line_user
 from todoke_shared.ids import person_id
 from todoke_shared.jsons import dumps_text
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
 _SQL = load_queries("todoke_segmenter.adapters", "people.sql")
-_STATE = msgspec.json.Decoder(PersonState)
-_ENCODER = msgspec.json.Encoder()
-
-Identifier = tuple[str, str]
-"""(shop, identifier)"""
+_IDENTITY = msgspec.json.Decoder(Identity)
 
 
 @dataclass
 class People:
-    """The people of a batch, locked. Change them by `put` and `link`; `save_people` writes what changed."""
+    """The people of a batch, locked. Change them by `who` and `put`; `save_people` writes what changed."""
 
-    ids: dict[Identifier, UUID]
+    identities: Identities
     states: dict[UUID, PersonState]
     shops: dict[UUID, str]
+    memberships: dict[UUID, Membership]
     changed: set[UUID] = field(default_factory=set)
+    published: set[UUID] = field(default_factory=set)
+    befriended: set[UUID] = field(default_factory=set)
     merged: dict[UUID, UUID] = field(default_factory=dict)
+    born: set[UUID] = field(default_factory=set)
+    left: set[UUID] = field(default_factory=set)
+    touched: list[UUID] = field(default_factory=list)
 
-    def of(self, shop: str, identifier: str) -> UUID:
-        """Who is known by this identifier."""
-        return self.ids[shop, identifier]
+    def who(self, happening: Happening) -> UUID:
+        """To whom it happened, after what it says of who is who."""
+        shop, subject = happening.shop, (happening.shop, happening.subject)
+        if happening.also:
+            keys = [(shop, name) for name in (happening.subject, *happening.also)]
+            self._carry_out(self.identities.link(keys, happening.at, happening.key))
+        if happening.apart:
+            apart = [(shop, name) for name in happening.apart]
+            self._carry_out(self.identities.unlink(subject, apart, happening.at, happening.key))
+        return self.identities.owner(subject, None if happening.is_about_friendship else happening.at)
 
     def put(self, person: UUID, state: PersonState) -> None:
         """What is now known of a person."""
-        if self.states[person] != state:
+        known = self.states[person]
+        if state is not known:
             self.states[person] = state
             self.changed.add(person)
+            self.touched.append(person)
+            if is_published_anew(known, state):
+                self.published.add(person)
+            if state.friendships is not known.friendships:
+                self.befriended.add(person)
 
-    def link(self, shop: str, identifiers: Iterable[str]) -> UUID:
-        """All these identifiers are one person: join those who were thought to be several, and give the one."""
-        persons = sorted({self.of(shop, identifier) for identifier in identifiers})
-        survivor, *losers = persons
-        for loser in losers:
-            self.put(survivor, join(self.states[survivor], self.states.pop(loser)))
-            self.changed.discard(loser)
-            self.merged[loser] = survivor
-        if losers:
-            gone = set(losers)
-            self.ids = {key: survivor if person in gone else person for key, person in self.ids.items()}
-            self.merged = {old: survivor if new in gone else new for old, new in self.merged.items()}
-        return survivor
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Birth(person, shop):
+                    self.states[person], self.shops[person] = PersonState(), shop
+                    self.memberships[person] = Membership()
+                    self.born.add(person)
+                case Merge(loser, survivor):
+                    self._merge(loser, survivor)
+                case Move((_, identifier), giver, taker):
+                    self.left.add(giver)
+                    if user := line_user(identifier):
+                        self._hand_over(user, giver, taker)
+
+    def _merge(self, loser: UUID, survivor: UUID) -> None:
+        self.put(survivor, join(self.states[survivor], self.states.pop(loser)))
+        both = join_memberships(self.memberships[survivor], self.memberships.pop(loser))
+        self.memberships[survivor] = both
+        self.merged = {old: survivor if new == loser else new for old, new in self.merged.items()} | {loser: survivor}
+        for people in (self.changed, self.published, self.befriended, self.left):
+            if loser in people:
+                people.remove(loser)
+                people.add(survivor)
+
+    def _hand_over(self, user: LineUser, giver: UUID, taker: UUID) -> None:
+        left, after = hand_over(self.states[giver], self.states[taker], f"{user.account}:{user.user_id}")
+        self.put(giver, left)
+        self.put(taker, after)
 
 
-async def lock_people(connection: Connection, identifiers: Iterable[Identifier]) -> People:
-    """Find or make the people behind these identifiers, and lock them until the transaction ends."""
-    wanted = sorted(set(identifiers))
-    ids = await _find(connection, wanted)
-    missing = [key for key in wanted if key not in ids]
-    if missing:
-        await _create(connection, missing)
-        ids |= await _find(connection, missing)
-    shops = {person: shop for (shop, _), person in ids.items()}
-    states: dict[UUID, PersonState] = {}
-    to_lock = set(ids.values())
-    while to_lock:
-        rows = await connection.fetch(_SQL["lock_people"], sorted(to_lock))
-        # Merged by a rival batch between our look-up and our lock: follow to the survivor.
-        moved = {row["person_id"]: row["merged_into"] for row in rows if row["merged_into"] is not None}
-        states |= {row["person_id"]: _STATE.decode(row["state"]) for row in rows if row["merged_into"] is None}
-        ids = {key: moved.get(person, person) for key, person in ids.items()}
-        shops |= {survivor: shops[person] for person, survivor in moved.items()}
-        to_lock = set(moved.values()) - states.keys()
-    return People(ids, states, shops)
+async def lock_people(connection: Connection, happenings: Sequence[Happening]) -> People:
+    """Find or make the people whom these happenings concern, and lock them until the transaction ends."""
+    locking = _Locking(connection)
+    await locking.find({(happening.shop, name) for happening in happenings for name in happening.identifiers})
+    await locking.lock()
+    linked = {(h.shop, name) for h in happenings if h.also or h.apart for name in h.identifiers}
+    if linked:
+        await locking.find_all_of(linked)
+    return People(Identities(locking.known, locking.became), locking.states, locking.shops, locking.memberships)
+
+
+@dataclass
+class _Locking:
+    """People found so far. A rival batch may give an identifier away, or merge two people, until they are locked."""
+
+    connection: Connection
+    known: dict[Key, Identity] = field(default_factory=dict)
+    states: dict[UUID, PersonState] = field(default_factory=dict)
+    shops: dict[UUID, str] = field(default_factory=dict)
+    memberships: dict[UUID, Membership] = field(default_factory=dict)
+    became: dict[UUID, UUID] = field(default_factory=dict)
+    asked: set[UUID] = field(default_factory=set)
+
+    async def find(self, keys: Iterable[Key]) -> None:
+        """Look up whose these are; who was never heard of is a person from now on."""
+        wanted = sorted(keys)
+        await self._look_up(wanted)
+        missing = [key for key in wanted if key not in self.known]
+        if missing:
+            await _create(self.connection, missing)
+            await self._look_up(missing)
+
+    async def lock(self) -> None:
+        """Lock everybody found, and look again wherever somebody may have been given away before."""
+        while wanted := self._not_locked():
+            self.asked |= wanted
+            rows = await self.connection.fetch(_SQL["lock_people"], sorted(wanted))
+            for row in rows:
+                self._take(row)
+            left = {row["person_id"] for row in rows if row["moved"]}
+            if left:
+                await self._look_up(sorted(key for key, identity in self.known.items() if identity.people & left))
+
+    async def find_all_of(self, keys: Iterable[Key]) -> None:
+        """Every identifier of the people whom these may mean: who is linked brings all that are theirs along."""
+        await self._look_up(sorted(keys))
+        seen: set[UUID] = set()
+        await self.lock()
+        while people := {self._now(p) for key in keys for p in self.known[key].people} - seen:
+            seen |= people
+            self._learn(await self.connection.fetch(_SQL["identities_of"], sorted(people)))
+            await self.lock()
+
+    async def _look_up(self, keys: Sequence[Key]) -> None:
+        shops, names = [shop for shop, _ in keys], [name for _, name in keys]
+        self._learn(await self.connection.fetch(_SQL["persons_of"], shops, names))
+
+    def _learn(self, rows: Iterable[asyncpg.Record]) -> None:
+        for row in rows:
+            links = row["links"]
+            identity = Identity(row["person_id"]) if links is None else _IDENTITY.decode(links)
+            self.known[row["shop"], row["identifier"]] = identity
+            for person in identity.people if links else (identity.first,):
+                self.shops.setdefault(person, row["shop"])
+
+    def _not_locked(self) -> set[UUID]:
+        return {self._now(person) for person in self.shops} - self.asked
+
+    def _take(self, row: asyncpg.Record) -> None:
+        person, survivor = row["person_id"], row["merged_into"]
+        if survivor is None:
+            state = self.states[person] = decode_state(row["state"])
+            self.memberships[person] = read_membership(row, state)
+        else:
+            self.became[person] = survivor
+            self.shops.setdefault(survivor, self.shops[person])
+
+    def _now(self, person: UUID) -> UUID:
+        while person in self.became:
+            person = self.became[person]
+        return person
 
 
 async def save_people(connection: Connection, people: People) -> None:
-    """Write what changed: states, friend status, merges."""
-    changed = sorted(people.changed)
+    """Write what changed: states, friend status, merges, who is who."""
+    if people.born:
+        born = sorted(people.born)
+        await connection.execute(_SQL["create_people"], born, [people.shops[person] for person in born])
+    dirty = {person for person, membership in people.memberships.items() if membership.is_dirty}
+    changed = sorted(people.changed | dirty)
     if changed:
         states = [people.states[person] for person in changed]
         await connection.execute(
             _SQL["save_people"],
             changed,
-            [_ENCODER.encode(state).decode() for state in states],
-            [dumps_text(published_facts(state)) for state in states],
+            list(map(encode_state, states)),
+            [
+                _facts(state) if person in people.published else None
+                for person, state in zip(changed, states, strict=True)
+            ],
+            [state.contact("email_sha256") for state in states],
+            [state.contact("phone_sha256") for state in states],
+            *membership_columns([people.memberships[person] for person in changed]),
         )
     if people.merged:
         await connection.execute(_SQL["merge_people"], list(people.merged), list(people.merged.values()))
+    await _save_identities(connection, people)
     await _save_friends(connection, people)
 
 
-async def _find(connection: Connection, identifiers: list[Identifier]) -> dict[Identifier, UUID]:
-    rows = await connection.fetch(
-        _SQL["persons_of"], [shop for shop, _ in identifiers], [name for _, name in identifiers]
-    )
-    return {(row["shop"], row["identifier"]): row["person_id"] for row in rows}
+def _facts(state: PersonState) -> str:
+    return dumps_text(published_facts(state))
 
 
-async def _create(connection: Connection, identifiers: list[Identifier]) -> None:
+async def _create(connection: Connection, identifiers: list[Key]) -> None:
     persons = [person_id(shop, name) for shop, name in identifiers]
     shops = [shop for shop, _ in identifiers]
     await connection.execute(_SQL["create_people"], persons, shops)
     await connection.execute(_SQL["create_identities"], shops, [name for _, name in identifiers], persons)
 
 
+async def _save_identities(connection: Connection, people: People) -> None:
+    keys = sorted(people.identities.changed)
+    if keys:
+        identities = [people.identities.identity(key) for key in keys]
+        await connection.execute(
+            _SQL["save_identities"],
+            [shop for shop, _ in keys],
+            [name for _, name in keys],
+            [people.identities.owner(key) for key in keys],
+            [identity.links[-1].at for identity in identities],
+            [dumps_text(identity) for identity in identities],
+        )
+    if people.left:
+        await connection.execute(_SQL["mark_moved"], sorted(people.left))
+
+
 async def _save_friends(connection: Connection, people: People) -> None:
     rows = []
-    for person in sorted(people.changed):
+    for person in sorted(people.befriended):
         for key, status in people.states[person].friendships.items():
             account, _, user_id = key.partition(":")
             rows.append((account, user_id, people.shops[person], person, status.friend, status.at))

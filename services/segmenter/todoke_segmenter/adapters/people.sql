@@ -1,8 +1,12 @@
 -- name: persons_of
--- Who the identifiers belong to. $1 shops, $2 identifiers.
-SELECT i.shop, i.identifier, i.person_id
+-- Who the identifiers belong to. $1 shops, $2 identifiers. Links as text: msgspec reads them.
+SELECT i.shop, i.identifier, i.person_id, i.links::text AS links
   FROM unnest($1::text[], $2::text[]) AS w (shop, identifier)
   JOIN identities i USING (shop, identifier);
+
+-- name: identities_of
+-- Every identifier of these people.
+SELECT shop, identifier, person_id, links::text AS links FROM identities WHERE person_id = any($1::uuid[]);
 
 -- name: create_people!
 -- People first met. Their ids follow from the identifier, so a rival batch would have made the same ones.
@@ -20,13 +24,21 @@ ON CONFLICT (shop, identifier) DO NOTHING;
 
 -- name: lock_people
 -- The people of a batch, locked in one order so that batches cannot deadlock. State as text: msgspec reads it.
-SELECT person_id, merged_into, state::text AS state FROM people
+SELECT person_id, merged_into, moved, state::text AS state, segments::text AS segments,
+       segments_left::text AS segments_left, segments_revision, checked_at, next_check_at
+  FROM people
  WHERE person_id = any($1::uuid[]) ORDER BY person_id FOR UPDATE;
 
 -- name: save_people!
--- What became of them.
-UPDATE people p SET state = n.state::jsonb, facts = n.facts::jsonb, updated_at = now()
-  FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (person_id, state, facts)
+-- What became of them. NULL facts or segments stay as they are.
+UPDATE people p SET state = n.state::jsonb, facts = coalesce(n.facts::jsonb, p.facts), email_sha256 = n.email, phone_sha256 = n.phone,
+                    segments = coalesce(n.segments::jsonb, p.segments),
+                    segments_left = coalesce(n.segments_left::jsonb, p.segments_left),
+                    segments_revision = n.revision, checked_at = n.checked_at, next_check_at = n.next_check_at,
+                    updated_at = now()
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
+              $9::timestamptz[], $10::timestamptz[])
+    AS n (person_id, state, facts, email, phone, segments, segments_left, revision, checked_at, next_check_at)
  WHERE p.person_id = n.person_id;
 
 -- name: merge_people!
@@ -38,8 +50,20 @@ WITH pairs AS (
 ), friends_moved AS (
     UPDATE friend_status f SET person_id = m.survivor FROM pairs m WHERE f.person_id = m.loser
 )
-UPDATE people p SET merged_into = m.survivor, state = '{}', facts = '{}'
+UPDATE people p SET merged_into = m.survivor, state = '{}', facts = '{}', email_sha256 = NULL, phone_sha256 = NULL,
+                    segments = '{}', segments_left = '{}', next_check_at = NULL
   FROM pairs m WHERE p.person_id = m.loser OR p.merged_into = m.loser;
+
+-- name: save_identities!
+-- Whose these identifiers are, and by which logins.
+UPDATE identities i SET person_id = n.person_id, linked_at = n.linked_at, links = n.links::jsonb
+  FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[])
+    AS n (shop, identifier, person_id, linked_at, links)
+ WHERE i.shop = n.shop AND i.identifier = n.identifier;
+
+-- name: mark_moved!
+-- An identifier of theirs has gone to somebody else.
+UPDATE people SET moved = true WHERE person_id = any($1::uuid[]) AND NOT moved;
 
 -- name: save_friends!
 -- Friend status by LINE user, as the newest event has it.

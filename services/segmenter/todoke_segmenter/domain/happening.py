@@ -8,6 +8,7 @@ from uuid import UUID
 from todoke_shared.contracts.ec_events import (
     HISTORY_TYPES,
     CustomerIdentified,
+    CustomerUnidentified,
     EcEvent,
     EventData,
     FriendImported,
@@ -19,6 +20,8 @@ from todoke_shared.contracts.subjects import check_subject
 from todoke_shared.errors import BadMessageError
 
 LINE_PREFIX = "line."
+FRIENDSHIP_TYPES = frozenset({"line.follow", "line.unfollow", "friend.imported"})
+"""What they tell is the LINE user's own, and goes where the LINE user goes."""
 _CARRIED = frozenset(
     {"type", "mode", "timestamp", "webhookEventId", "deliveryContext", "replyToken", "follow", "postback"}
 )
@@ -28,7 +31,9 @@ data is the shop's own, from its button; a field that LINE adds may be anything.
 
 @dataclass(frozen=True)
 class Happening:
-    """`type` is the event type, LINE's with `line.` before it. `also` are further identifiers of the same person.
+    """`type` is the event type, LINE's with `line.` before it. `source` is who told it.
+
+    `also` are further identifiers of the same person, `apart` those that are the same person no more.
 
     `history`: told long after it happened; it changes what is known of a person and starts nothing.
     `standby`: another tool speaks for the LINE account now, so that it may end campaigns and start none.
@@ -44,6 +49,8 @@ class Happening:
     also: tuple[str, ...] = ()
     history: bool = False
     standby: bool = False
+    source: str = ""
+    apart: tuple[str, ...] = ()
 
     @property
     def carried(self) -> dict[str, Any]:
@@ -62,9 +69,14 @@ class Happening:
         return message if isinstance(message, str) and message.isascii() and message.isalnum() else None
 
     @property
+    def is_about_friendship(self) -> bool:
+        """Whether it says that a LINE user is a friend of the account, or is none."""
+        return self.type in FRIENDSHIP_TYPES
+
+    @property
     def identifiers(self) -> tuple[str, ...]:
-        """Every identifier that this event ties to its person."""
-        return (self.subject, *self.also)
+        """Every identifier that this event says something about."""
+        return (self.subject, *self.also, *self.apart)
 
 
 def from_ec_event(event: EcEvent) -> Happening | None:
@@ -74,7 +86,17 @@ def from_ec_event(event: EcEvent) -> Happening | None:
         return None
     history = event.history or event.type in HISTORY_TYPES
     return Happening(
-        event.key, event.shop, event.subject, event.type, event.time, data, event.data, _also(data), history
+        key=event.key,
+        shop=event.shop,
+        subject=event.subject,
+        type=event.type,
+        at=event.time,
+        data=data,
+        raw=event.data,
+        also=_also(data),
+        history=history,
+        source=event.source,
+        apart=data.identifiers if isinstance(data, CustomerUnidentified) else (),
     )
 
 
@@ -108,6 +130,7 @@ def from_line_event(event: LineEvent) -> Happening | None:
         data=data,
         raw=event.event,
         standby=event.event.get("mode") == "standby",
+        source=f"{LINE_PREFIX}{event.account}",
     )
 
 

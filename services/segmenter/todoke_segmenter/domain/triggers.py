@@ -1,103 +1,136 @@
-"""What an event makes true of a person, campaign by campaign. An event asks only the campaigns that listen to it.
+"""What an event, or a change of a segment, makes true of a person, campaign by campaign.
 
-History asks none: what happened long ago starts no campaign, and ends none (docs/adr/0015). What comes while another
-tool speaks for the account (`mode: standby`) starts none, and may end one.
+Only the campaigns that listen are asked. History asks none: what happened long ago starts no campaign, and ends none
+(docs/adr/0015). What comes while another tool speaks for the account (`mode: standby`) starts none, and may end one.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from todoke_segmenter.domain.conditions import Compiled, Moment, compile_condition
 from todoke_segmenter.domain.happening import Happening
-from todoke_segmenter.domain.state import PersonState, published_facts
-from todoke_shared.campaigns.model import Campaign, Enter, Per
-from todoke_shared.conditions import Condition, Facts, holds
-from todoke_shared.conditions.attributes import EVENT_PREFIX
+from todoke_segmenter.domain.segments import Change
+from todoke_segmenter.domain.state import TOKYO, PersonState, published_facts
+from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per
+from todoke_shared.conditions import Condition, ConditionError, resolve
 from todoke_shared.contracts.triggers import Cause, Trigger, TriggerKind
 from todoke_shared.ids import trigger_id
+
+logger = logging.getLogger("todoke.triggers")
 
 
 @dataclass(frozen=True)
 class _Rule:
     campaign: Campaign
     kind: TriggerKind
-    condition: Condition | None
+    condition: Compiled | None
+
+
+@dataclass(frozen=True)
+class _News:
+    """What campaigns hear: an event, or a change of a segment. Conditions see `raw`; `carried` is stored."""
+
+    type: str
+    key: UUID
+    at: datetime
+    shop: str
+    person: UUID
+    raw: dict[str, Any]
+    carried: dict[str, Any]
 
 
 class TriggerRules:
-    """The entries and exits of the campaigns in force, by the event type that can bring them about."""
+    """The entries and exits of the campaigns in force, by what can bring them about.
 
-    def __init__(self, campaigns: Iterable[Campaign]) -> None:
-        self._by_type: dict[str, list[_Rule]] = defaultdict(list)
+    `segments`: what each asks for, where a `when` names one.
+    """
+
+    def __init__(self, campaigns: Iterable[Campaign], segments: Mapping[str, Condition] | None = None) -> None:
+        self._by_type: defaultdict[str, list[_Rule]] = defaultdict(list)
+        self._by_segment: defaultdict[tuple[str, str], list[_Rule]] = defaultdict(list)
         for campaign in campaigns:
             # Exits first: in one instant the end wins, and an entry of that instant is over before it began.
             for rule in (*campaign.exit, campaign.enter):
-                kind: TriggerKind = "enter" if isinstance(rule, Enter) else "exit"
-                for event_type in rule.event_types:
-                    self._by_type[event_type].append(_Rule(campaign, kind, rule.condition))
+                self._add(campaign, rule, segments or {})
 
     def decide(self, happening: Happening, person: UUID, state: PersonState) -> list[Trigger]:
-        """The triggers of one event, given the person's state just after it."""
-        if happening.history:
+        """The triggers of one event, given the person's state just after it. Clocks stand where they stood then."""
+        rules = self._by_type.get(happening.type)
+        if not rules or happening.history:
             return []
-        triggers = [
-            _trigger(rule, happening, person, state)
-            for rule in self._by_type.get(happening.type, ())
-            if not (happening.standby and rule.kind == "enter")
-            and (rule.condition is None or holds(rule.condition, _facts(happening, state, rule.campaign.account)))
-        ]
-        return list({trigger.id: trigger for trigger in triggers}.values())  # two exits by one event are one exit
+        news = _News(
+            happening.type, happening.key, happening.at, happening.shop, person, happening.raw, happening.carried
+        )
+        return _triggers(rules, news, state, may_start=not happening.standby)
+
+    def decide_change(
+        self, change: Change, person: UUID, shop: str, state: PersonState, *, may_start: bool = True
+    ) -> list[Trigger]:
+        """The triggers of a person's entering or leaving a segment."""
+        rules = self._by_segment.get((change.type, change.segment))
+        if not rules:
+            return []
+        told = {"segment": change.segment}
+        news = _News(change.type, change.cause, change.at, shop, person, told, told)
+        return _triggers(rules, news, state, may_start=may_start)
+
+    def _add(self, campaign: Campaign, rule: EventRule, segments: Mapping[str, Condition]) -> None:
+        kind: TriggerKind = "enter" if isinstance(rule, Enter) else "exit"
+        try:
+            condition = _compiled(rule.condition, segments, campaign.account)
+        except ConditionError as error:  # publishing refuses it: a segment that only a newer release can read
+            logger.error("the %s of campaign %s is passed over: %s", kind, campaign.campaign, error)
+            return
+        for event_type in rule.event_types:
+            made = _Rule(campaign, kind, condition)
+            if event_type in SEGMENT_EVENTS:
+                self._by_segment[event_type, rule.segment or ""].append(made)
+            else:
+                self._by_type[event_type].append(made)
 
 
-_ATTRIBUTES: dict[str, Callable[[PersonState, str], Any]] = {
-    "cart.items": lambda state, _: len(state.cart.items()),
-    "friend": lambda state, account: state.is_friend(account),
-    "orders.ever": lambda state, _: state.last_order_at is not None,
-}
+def _compiled(condition: Condition | None, segments: Mapping[str, Condition], account: str) -> Compiled | None:
+    return None if condition is None else compile_condition(resolve(condition, segments), account)
 
 
-def _facts(happening: Happening, state: PersonState, account: str) -> Facts:
-    def fact(name: str) -> Any:
-        if name.startswith(EVENT_PREFIX):
-            return _below(happening.raw, name.removeprefix(EVENT_PREFIX))
-        return _ATTRIBUTES[name](state, account)
-
-    return fact
-
-
-def _below(value: Any, path: str) -> Any:
-    for part in path.split("."):
-        if not isinstance(value, dict):
-            return None
-        value = value.get(part)
-    return value
+def _triggers(rules: Iterable[_Rule], news: _News, state: PersonState, *, may_start: bool) -> list[Trigger]:
+    moment = Moment.at(news.at, TOKYO, news.raw)
+    triggers = [
+        _trigger(rule, news, state)
+        for rule in rules
+        if (may_start or rule.kind != "enter") and (rule.condition is None or rule.condition.holds(state, moment))
+    ]
+    return list({trigger.id: trigger for trigger in triggers}.values())  # two exits by one event are one exit
 
 
-def _trigger(rule: _Rule, happening: Happening, person: UUID, state: PersonState) -> Trigger:
+def _trigger(rule: _Rule, news: _News, state: PersonState) -> Trigger:
     campaign = rule.campaign
-    context = {"event": happening.carried, "cart": published_facts(state)["cart"]} if rule.kind == "enter" else {}
+    context = {"event": news.carried, "cart": published_facts(state)["cart"]} if rule.kind == "enter" else {}
     return Trigger(
-        id=trigger_id(happening.key, campaign.campaign, rule.kind, person),
+        id=trigger_id(news.key, campaign.campaign, rule.kind, news.person),
         kind=rule.kind,
-        shop=happening.shop,
+        shop=news.shop,
         campaign=campaign.campaign,
-        person=person,
-        key=_run_key(rule, happening),
-        at=happening.at,
-        cause=Cause(type=happening.type, key=happening.key),
+        person=news.person,
+        key=_run_key(rule, news),
+        at=news.at,
+        cause=Cause(type=news.type, key=news.key),
         context=context,
     )
 
 
-def _run_key(rule: _Rule, happening: Happening) -> str:
+def _run_key(rule: _Rule, news: _News) -> str:
     """Which run of the campaign is meant. An exit with "" means every run of the person."""
     per: Per = rule.campaign.enter.per
     match per:
         case "person":
             return ""
         case "event":
-            return str(happening.key) if rule.kind == "enter" else ""
+            return str(news.key) if rule.kind == "enter" else ""
         case "order" | "cart":
-            return str(happening.raw.get(f"{per}_id") or "")
+            return str(news.raw.get(f"{per}_id") or "")

@@ -1,0 +1,57 @@
+"""Published segments, as the segmenter reads them: versions are immutable, so what is known stays known."""
+
+import logging
+
+import asyncpg
+from pydantic import ValidationError
+
+from todoke_segmenter.domain.segments import SegmentRules
+from todoke_shared.contracts.envelope import bad_message
+from todoke_shared.postgres.queries import load_queries
+from todoke_shared.postgres.stream import Connection
+from todoke_shared.segments.model import Segment
+from todoke_shared.segments.published import PublishedSegment
+
+logger = logging.getLogger("todoke.segments")
+
+_SQL = load_queries("todoke_segmenter.adapters", "segments.sql")
+
+
+class SegmentCatalogue:
+    """The segments in force. `rules` is the same object as long as nothing is published."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+        self._seen = 0
+        self._rules = SegmentRules()
+
+    @property
+    def rules(self) -> SegmentRules:
+        """The segments in force, compiled."""
+        return self._rules
+
+    async def refresh(self, connection: "Connection | None" = None) -> None:
+        """Learn what was published since. Within a transaction give its `connection`: a second one might never come."""
+        asked = connection or self._pool
+        last: int = await asked.fetchval(_SQL["last_revision"])
+        if last != self._seen:
+            self._rules = SegmentRules(await current_segments(asked))
+            self._seen = last
+
+
+async def current_segments(asked: "Connection | asyncpg.Pool[asyncpg.Record]") -> list[PublishedSegment]:
+    """The version in force of each segment, by name; one that this release cannot read is told, and left out."""
+    found = []
+    for row in await asked.fetch(_SQL["current_segments"]):
+        try:
+            segment = Segment.model_validate(row["document"])
+        except ValidationError as error:
+            logger.error(
+                "version %d of segment %s cannot be read by this release: %s",
+                row["version"],
+                row["segment"],
+                bad_message(error),
+            )
+            continue
+        found.append(PublishedSegment(row["version"], row["revision"], segment))
+    return found
