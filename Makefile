@@ -6,6 +6,9 @@ PYTHON ?= python3
 LOCAL_UV := .todoke/uv/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(LOCAL_UV))
 RUN := $(UV) run --frozen
+# The quick ones share nothing and run side by side; the others have a Kafka to themselves, and the machine's whole speed.
+QUICK_TESTS := tests/unit tests/pipeline
+SLOW_TESTS := tests/contract tests/connected tests/e2e
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,13 +26,15 @@ demo: setup ## A day at a shop, from events to LINE messages, on this machine al
 	@$(RUN) todoke demo
 
 test: setup ## All tests; on Apache Kafka where Docker, or Java 17 and Maven, are there
-	@$(RUN) pytest
+	@$(RUN) pytest -n auto $(QUICK_TESTS)
+	@$(RUN) pytest $(SLOW_TESTS)
 
-test-fast: setup ## Unit, contract and pipeline tests alone
-	@$(RUN) pytest tests/unit tests/contract tests/pipeline
+test-fast: setup ## Unit and pipeline tests alone
+	@$(RUN) pytest -n auto $(QUICK_TESTS)
 
 test-long: setup ## All tests in their long forms (more messages, more kills)
-	@TODOKE_TEST_LONG=1 $(RUN) pytest
+	@TODOKE_TEST_LONG=1 $(RUN) pytest -n auto $(QUICK_TESTS)
+	@TODOKE_TEST_LONG=1 $(RUN) pytest $(SLOW_TESTS)
 
 check: setup ## Format, lint, types, import boundaries, declared dependencies, generated docs
 	@$(RUN) ruff format --check .
