@@ -30,7 +30,7 @@ from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.relay import Relay
 from todoke_shared.kafka.topics import cluster_id
-from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
+from todoke_shared.postgres.fleet_clock import follow_clock, open_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.settings import Settings
 from todoke_shared.telemetry.health import Readiness
@@ -76,11 +76,7 @@ async def open_room(settings: Settings, name: str, readiness: Readiness) -> Asyn
         relay = Relay(pool, name, publisher)
         room = Room(name, pool, clock, cluster, publisher, relay, readiness)
 
-        async def follow_clock() -> None:
-            clock.resample(await sample_clock(pool))
-            await asyncio.sleep(RESAMPLE_SECONDS)
-
-        room.loops.start("clock", follow_clock)
+        room.loops.start("clock", lambda: follow_clock(clock, pool))
         room.loops.start("relay", relay.run_once)
         try:
             yield room

@@ -178,6 +178,4 @@ def _too_many() -> RequestRefusedError:
 
 
 def _too_large(limit: int) -> RequestRefusedError:
-    return RequestRefusedError(
-        413, f"is larger than {limit:,} bytes; send it in parts", headers={"Connection": "close"}
-    )
+    return RequestRefusedError(413, f"is larger than {limit:,} bytes; send it in parts", headers=_CLOSE)

@@ -19,7 +19,7 @@ from todoke_shared.accounts import Config, load_config
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.relay import Relay
-from todoke_shared.postgres.fleet_clock import RESAMPLE_SECONDS, open_clock, sample_clock
+from todoke_shared.postgres.fleet_clock import follow_clock, open_clock
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.service import serve, telling_of_the_configuration
@@ -63,12 +63,7 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         await keys.refresh(pool)
         await publisher.look_behind()
         await _greet(kafka)
-
-        async def follow_clock() -> None:
-            clock.resample(await sample_clock(pool))
-            await asyncio.sleep(RESAMPLE_SECONDS)
-
-        loops.start("clock", follow_clock)
+        loops.start("clock", lambda: follow_clock(clock, pool))
         loops.start("keys", lambda: keys.follow(pool))
         loops.start("idempotency", lambda: purge(pool))
         loops.start("spool", publisher.follow_spool)

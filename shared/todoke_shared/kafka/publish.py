@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -24,6 +24,10 @@ BATCH_BYTES = 500_000
 FLUSH_SECONDS = 3.0
 """aiokafka never gives up an idempotent batch, so that with Kafka away a flush would hold up a stop for ever. What is
 not acknowledged by then, nobody has been told is durable."""
+
+
+End = Callable[[AIOKafkaProducer], Coroutine[None, None, None]]
+"""How a producer is closed."""
 
 
 class TooLargeError(ValueError):
@@ -85,7 +89,7 @@ class KafkaPublisher:
         except asyncio.CancelledError:
             # Whoever gave up waiting will write these records again. aiokafka would keep them and try for ever, so
             # that a long absence of Kafka's would end in a flood of repeats.
-            self._let_go(producer)
+            self._let_go(producer, _abandon)
             raise
 
     async def _send(self, producer: AIOKafkaProducer, batches: Sequence[tuple[str, int, BatchBuilder]]) -> None:
@@ -99,7 +103,7 @@ class KafkaPublisher:
             await asyncio.gather(*acknowledged, return_exceptions=True)
             if not error.retriable:
                 # The refused batch has used up its sequence number: this producer can never write there again.
-                await self._give_up(producer)
+                self._let_go(producer, _close)
             raise SlowDownError(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
     async def ready(self) -> AIOKafkaProducer:
@@ -115,18 +119,18 @@ class KafkaPublisher:
             raise SlowDownError("the Kafka producer has been stopped")
         return self._producer
 
-    def _let_go(self, producer: AIOKafkaProducer) -> None:
+    def _let_go(
+        self, producer: AIOKafkaProducer, end: Callable[[AIOKafkaProducer], Coroutine[None, None, None]]
+    ) -> None:
+        """Let the next call begin with a producer of its own, unless somebody else has seen to that already.
+
+        The old one ends by itself: whoever is told that it failed need not wait, nor may he cut that short.
+        """
         if self._producer is producer:
             self._producer = None
-            closing = asyncio.create_task(_abandon(producer))
+            closing = asyncio.create_task(end(producer))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-
-    async def _give_up(self, producer: AIOKafkaProducer) -> None:
-        """Let the next call begin with a producer of its own, unless somebody else has seen to that already."""
-        if self._producer is producer:
-            self._producer = None
-            await _close(producer)
 
 
 def size_of(record: Outgoing) -> int:

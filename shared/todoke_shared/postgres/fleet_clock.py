@@ -1,5 +1,6 @@
 """The fleet's one clock is PostgreSQL's; a simulated clock (start, rate) is a row that every service follows."""
 
+import asyncio
 import time
 from datetime import datetime, timedelta
 
@@ -47,8 +48,14 @@ async def sample_clock(pool: "asyncpg.Pool[asyncpg.Record]") -> ClockSample:
 
 
 async def open_clock(pool: "asyncpg.Pool[asyncpg.Record]") -> SampledClock:
-    """A clock that tells PostgreSQL's time; keep it true with `sample_clock` every RESAMPLE_SECONDS."""
+    """A clock that tells PostgreSQL's time; `follow_clock` keeps it true."""
     return SampledClock(await sample_clock(pool))
+
+
+async def follow_clock(clock: SampledClock, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """A round of the loop that keeps a clock true."""
+    clock.resample(await sample_clock(pool))
+    await asyncio.sleep(RESAMPLE_SECONDS)
 
 
 async def set_simulated_clock(pool: "asyncpg.Pool[asyncpg.Record]", starts_at: datetime, rate: float) -> None:

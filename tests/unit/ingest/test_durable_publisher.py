@@ -198,3 +198,27 @@ async def test_neither_kafka_nor_spool_is_503(kafka: MovedKafka, spool: ListSpoo
     async with asyncio.timeout(5):
         answer = await door.take_events(as_bytes(event()))
     assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
+
+
+async def test_a_topic_that_joins_while_another_leaves_stays_in_the_spool(
+    durable: DurablePublisher, kafka: MovedKafka, spool: ListSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going back to Kafka with one topic does not take along another that was given up there in that very moment."""
+    first, second = (Outgoing(LINE_EVENTS.dead_letters, b"late", value) for value in (b"first", b"second"))
+    kafka.away = True
+    await durable.publish([record("1")])
+    kafka.away, kafka.refused = False, LINE_EVENTS.dead_letters
+    look = spool.waiting
+
+    async def look_while_another_fails() -> frozenset[str]:
+        found = await look()
+        if not found:
+            await durable.publish([first])
+        return found
+
+    monkeypatch.setattr(spool, "waiting", look_while_another_fails)
+    await durable.follow_spool()
+    assert (names(kafka.records), names(spool.records)) == ([b"1"], [b"first"])
+    kafka.refused = ""
+    await durable.publish([second])  # behind the first, and not before it
+    assert names(spool.records) == [b"first", b"second"]

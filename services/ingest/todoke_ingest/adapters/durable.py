@@ -92,22 +92,23 @@ class DurablePublisher:
         self._may_store.clear()
         try:
             async with asyncio.timeout(HOLD_SECONDS):
-                while self._puts or self._spooling & await self._spool.waiting():
+                while not await self._let_go_of_what_has_left():
                     if not await self._spool.drain_some():
                         await asyncio.sleep(0.01)
-            self._back_to_kafka(frozenset())
-        except TimeoutError:  # into the spool for another round, but for the topics that have left
-            if not self._puts:
-                self._back_to_kafka(self._spooling & await self._spool.waiting())
+        except (TimeoutError, SlowDownError):  # into the spool for another round
             self._hold_at = time.monotonic() + self._pause  # or a spool that stands still would hold up everybody
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         finally:
             self._may_store.set()
 
-    def _back_to_kafka(self, still: frozenset[str]) -> None:
-        if back := self._spooling - still:
-            self._spooling, self._pause = still, SHORTEST_PAUSE
+    async def _let_go_of_what_has_left(self) -> bool:
+        """Go back to Kafka with the topics of which nothing waits any more; whether these were all."""
+        known = self._spooling  # a topic that joins them during the next line has not been looked for
+        back = known - await self._spool.waiting()
+        if back and not self._puts:
+            self._spooling, self._pause = self._spooling - back, SHORTEST_PAUSE
             logger.warning("the spool has been drained, and Kafka takes %s again", ", ".join(sorted(back)))
+        return not self._spooling
 
     async def flush(self) -> None:
         """Return when all that was given is durable or has been refused."""
