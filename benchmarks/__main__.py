@@ -13,8 +13,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.figures import Bench, Figure, table
 
-NAMES = ("ingest", "redirect", "line_webhooks", "segmenter", "segments", "scheduler", "dispatcher", "flow")
+NAMES = (
+    "ingest",
+    "redirect",
+    "line_webhooks",
+    "segmenter",
+    "segments",
+    "segmenter_topics",
+    "scheduler",
+    "dispatcher",
+    "flow",
+)
 """The modules here that have a `run`, in the order of the flow."""
+LONG = ("segments_at_scale",)
+"""The same, but run only when named: it takes minutes, and disk."""
 Run = Callable[[Bench], Awaitable[list[Figure]]]
 
 
@@ -32,11 +44,16 @@ async def run_all(names: Sequence[str], seconds: float, console: Console) -> lis
 def main() -> None:
     """Parse, run, print. Nothing here fails for being slow."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; without any, all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"any of {', '.join((*NAMES, *LONG))}; without any, all but {', '.join(LONG)}",
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="longest time of one measurement (default 10)")
     arguments = parser.parse_args()
-    for unknown in set(arguments.names) - set(NAMES):
-        parser.error(f"no benchmark is called {unknown}; choose among {', '.join(NAMES)}")
+    for unknown in set(arguments.names) - {*NAMES, *LONG}:
+        parser.error(f"no benchmark is called {unknown}; choose among {', '.join((*NAMES, *LONG))}")
     if arguments.seconds <= 0:
         parser.error("--seconds must be more than 0")
     console = Console()
