@@ -2,46 +2,62 @@
 
 import logging
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
-from todoke_local.commands import (
-    campaigns,
-    demo,
-    import_,
-    keys,
-    links,
-    migrate,
-    privacy,
-    rebuild,
-    replay,
-    run,
-    segments,
-    simulator,
-    up,
-)
 from todoke_shared.yaml_files import FileMistakesError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Todoke (届け): the right LINE message to the right customer, once, on time.",
-)
-app.command("up")(up.up)
-app.command("demo")(demo.demo)
-app.command("run")(run.run)
-app.command("migrate")(migrate.migrate)
-app.command("replay")(replay.replay)
-app.command("import")(import_.import_)
-app.command("rebuild")(rebuild.rebuild)
-app.add_typer(simulator.app, name="simulator")
-app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(segments.app, name="segments")
-app.add_typer(keys.app, name="keys")
-app.add_typer(links.app, name="links")
-app.add_typer(privacy.app, name="privacy")
+_COMMANDS = {
+    "up": "up",
+    "demo": "demo",
+    "run": "run",
+    "migrate": "migrate",
+    "replay": "replay",
+    "import": "import_",
+    "rebuild": "rebuild",
+    "simulator": "simulator",
+    "campaigns": "campaigns",
+    "segments": "segments",
+    "keys": "keys",
+    "links": "links",
+    "privacy": "privacy",
+}
+"""Each command's module in `todoke_local.commands`: a function of the same name, or an `app` of further commands."""
+
+
+class _Commands(TyperGroup):
+    """Imports a command when it is named: all of them together, LINE's SDK among them, take seconds.
+
+    (Any: typer keeps click, and so its types, to itself.)
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's signature
+        name = _COMMANDS.get(cmd_name)
+        if name is None:
+            return None
+        module = import_module(f"todoke_local.commands.{name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app.command(cmd_name)(getattr(module, name))
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def todoke() -> None:
+    """Todoke (届け): the right LINE message to the right customer, once, on time."""
 
 
 def run_command() -> None:

@@ -67,9 +67,9 @@ def is_command(words: list[str]) -> bool:
         groups = [command for command in commands if isinstance(command, TyperGroup)]
         if not groups:
             break  # what follows are the command's own arguments
-        if not all(name in group.commands for group in groups for name in word.split("|")):
+        commands = [group.get_command(typer.Context(group), name) for group in groups for name in word.split("|")]
+        if None in commands:
             return word == "--help"
-        commands = [group.commands[name] for group in groups for name in word.split("|")]
     return True
 
 
