@@ -2,7 +2,8 @@
 
 import json
 import re
-from pathlib import PurePosixPath
+import subprocess
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -203,8 +204,37 @@ def test_the_files_that_are_mounted_exist(services: dict[str, Table]) -> None:
     """Docker would make an empty folder of one that does not."""
     mounted = [str(volume).split(":")[0] for s in services.values() for volume in items(s.get("volumes", []))]
     ours = [source for source in mounted if source.startswith("./")]
-    assert len(ours) == 2
+    assert len(ours) == 3
     assert all((ROOT / source).exists() for source in ours)
+
+
+def test_publishing_takes_segments_and_then_the_campaigns_that_may_name_them(
+    services: dict[str, Table], tmp_path: Path
+) -> None:
+    """Each folder is mounted, read-only, where its setting says; a mistake in a segment ends it before a campaign."""
+    given = environment(services["publish"])
+    mounted = [str(volume).split(":") for volume in items(services["publish"]["volumes"])]
+    assert {source: (target, mode) for source, target, mode in mounted} == {
+        "./campaigns": (given["TODOKE_CAMPAIGNS"], "ro"),
+        "./segments": (given["TODOKE_SEGMENTS"], "ro"),
+    }
+    stub = tmp_path / "todoke"
+    stub.write_text('#!/bin/sh\necho "$@"\n[ "$FAILS" != "$1" ]\n', encoding="utf-8")
+    stub.chmod(0o755)
+
+    def run(fails: str) -> tuple[int, list[str]]:
+        done = subprocess.run(
+            [str(word) for word in items(services["publish"]["entrypoint"])],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "FAILS": fails},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout.splitlines()
+
+    assert run("") == (0, ["segments publish", "campaigns publish"])
+    assert run("segments") == (1, ["segments publish"])
+    assert run("campaigns") == (1, ["segments publish", "campaigns publish"])
 
 
 def test_sending_to_line_changes_only_what_it_must(services: dict[str, Table]) -> None:

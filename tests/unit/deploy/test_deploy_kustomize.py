@@ -10,6 +10,7 @@ from tests.unit.deploy.yamls import (
     BASE,
     EXAMPLE,
     FLOW,
+    ROOT,
     Table,
     at,
     default_port,
@@ -232,3 +233,12 @@ def test_the_example_keeps_its_secrets_out_of_git() -> None:
     assert all(source.startswith("secrets/") for source in sources)
     assert (EXAMPLE / ".gitignore").read_text(encoding="utf-8").split() == ["secrets/"]
     assert not [s for s in items(example["secretGenerator"]) if "literals" in table(s)]
+
+
+def test_segments_are_published_beside_campaigns_and_before_them() -> None:
+    """No pod holds files of either: where the page says how to publish, it says both, and the segments first."""
+    page = (ROOT / "deploy/README.md").read_text(encoding="utf-8")
+    kubernetes = page.partition("## Kubernetes")[2].partition("\n## ")[0]
+    published = re.findall(r"^todoke (segments|campaigns) publish (\w+)$", kubernetes, re.MULTILINE)
+    assert published == [("segments", "segments"), ("campaigns", "campaigns")]
+    assert all((ROOT / folder).is_dir() for _, folder in published)
