@@ -40,6 +40,26 @@ def test_rows_without_a_time_are_as_old_as_the_file(tmp_path: Path) -> None:
     assert '"time": "2024-02-03T10:00:00+09:00"' in given.output
 
 
+def test_cells_that_cannot_be_read_are_told_by_line(tmp_path: Path) -> None:
+    """The rows are taken; how many, which lines and what becomes of the cell is said, and never what it says."""
+    secrets = ["Atlantis", "hana at example.jp", "see above"]
+    file = write(
+        tmp_path,
+        "customer_id,prefecture,email,phone",
+        "1,東京,hana@example.jp,03-1234-5678",
+        *(f"{number},{secrets[0]},{secrets[1]}," for number in range(2, 14)),
+        f"14,,,{secrets[2]}",
+    )
+    result = run("customers", file, "--dry-run")
+    assert result.exit_code == 0, result.output
+    told = result.output.split("nothing was posted", 1)[1]
+    lines = ", ".join(str(line) for line in range(3, 13))
+    assert f"12 rows are taken, but email is no e-mail address, and left out (lines {lines} and 2 more)." in told
+    assert "12 rows are taken, but prefecture is none that we know: it is kept as it is written" in told
+    assert "1 rows are taken, but phone is no telephone number, and left out (lines 15)." in told
+    assert not any(secret in told for secret in secrets)
+
+
 def test_history_is_said_unless_orders_are_live(tmp_path: Path) -> None:
     """--live is the only way to start campaigns from a file."""
     file = write(tmp_path, HEADING, "1,2024/1/5,7,茶")

@@ -91,6 +91,8 @@ def test_a_time_that_is_none_or_ambiguous_is_refused(text: str) -> None:
         (read_prefecture, "北海道", "北海道"),
         (read_prefecture, "JP-27", "大阪府"),
         (read_prefecture, "47", "沖縄県"),
+        (read_prefecture, "Tokyo", "東京都"),
+        (read_prefecture, "jp-13", "東京都"),
         (read_prefecture, "NV", "NV"),
         (read_birthday, "1990/5/12", "1990-05-12"),
         (read_birthday, "0000-00-00", None),

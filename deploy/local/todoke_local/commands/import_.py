@@ -34,6 +34,11 @@ from todoke_shared.accounts import read_config
 KINDS = {kind.name: kind for kind in (CUSTOMERS, ORDERS, PRODUCTS, FRIENDS)}
 KindName = Literal["customers", "orders", "products", "friends"]
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
+_NOT_READ = {
+    "prefecture": "none that we know: it is kept as it is written, and no condition asks for it",
+    "email": "no e-mail address, and left out",
+    "phone": "no telephone number, and left out",
+}
 ROWS_WERE_REFUSED = 3
 """The exit code when all went well but for rows that were refused: FILE.refused.csv has them."""
 
@@ -162,6 +167,7 @@ async def _import(settings: LocalSettings, whole: Import, console: Console) -> N
         )
         raise
     console.print(f"Imported {_told(progress.counts)}.")
+    _tell_not_read(progress.counts, console)
     if progress.counts.refused:
         words = f"The refused rows, and why: {refused.file}. Put them right and import that file."
         console.print(words, style="yellow", markup=False, highlight=False)
@@ -178,6 +184,16 @@ def _rehearse(whole: Import, console: Console) -> None:
     if counts.refused > SHOWN:
         console.print(f"… and {counts.refused - SHOWN:,} more")
     console.print(f"A dry run, nothing was posted: {_told(counts)}.")
+    _tell_not_read(counts, console)
+
+
+def _tell_not_read(counts: Counts, console: Console) -> None:
+    """Which rows say something that nobody can read; never what they say."""
+    for name, found in sorted(counts.not_read.items()):
+        more = f" and {found.rows - len(found.lines):,} more" if found.rows > len(found.lines) else ""
+        lines = ", ".join(map(str, found.lines))
+        words = f"{name} is {_NOT_READ[name]} (lines {lines}{more})"
+        console.print(f"{found.rows:,} rows are taken, but {words}.", style="yellow", markup=False, highlight=False)
 
 
 def _tell_columns(source: Source, kind: Kind, console: Console) -> None:

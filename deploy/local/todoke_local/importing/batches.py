@@ -65,6 +65,11 @@ class Batch:
                 found += [Refused(row, told[id(entry)]) for row in entry.rows]
         return found
 
+    def not_read(self, by_ingest: dict[int, str]) -> list[tuple[str, int]]:
+        """Fields that could not be read of rows that are taken, each with the row's line."""
+        refused = {id(self.owners[index]) for index in by_ingest}
+        return [told for entry in self.entries if id(entry) not in refused for told in entry.not_read]
+
 
 def batches(entries: Iterable[Entry]) -> Iterator[Batch]:
     """Full batches, and what remains."""

@@ -17,6 +17,7 @@ from todoke_local.importing.values import (
     read_time,
     read_truth,
 )
+from todoke_shared.conditions.regions import prefecture
 from todoke_shared.contracts.contacts import email_sha256, phone_sha256
 
 COLUMNS = (
@@ -81,4 +82,10 @@ def read_customer(rows: Sequence[Fields], choices: Choices) -> list[Draft]:
     return drafts
 
 
-CUSTOMERS = Kind("customers", COLUMNS, (("customer_id",),), read_customer)
+CUSTOMERS = Kind(
+    "customers",
+    COLUMNS,
+    (("customer_id",),),
+    read_customer,
+    checks={"prefecture": prefecture, "email": email_sha256, "phone": phone_sha256},
+)

@@ -29,12 +29,14 @@ class Entry:
     """Rows that are one thing, and its events as JSON: none when there is nothing to tell.
 
     `refused`: the rows of it, and those between them, that are not taken. `after`: the place after all of them.
+    `not_read`: fields that could not be read, though their rows can, each with the row's line.
     """
 
     rows: tuple[Row, ...]
     events: tuple[bytes, ...]
     refused: tuple[Refused, ...]
     after: Place
+    not_read: tuple[tuple[str, int], ...] = ()
 
 
 class Seen:
@@ -118,7 +120,12 @@ class Entries:
         except RowError as error:
             refused = (*(Refused(row, str(error)) for row in group.rows), *group.unread)
             return Entry((), (), refused, after)
-        return Entry(tuple(group.rows), events, tuple(group.unread), after)
+        not_read = tuple(
+            (name, row.line)
+            for row, fields in zip(group.rows, group.fields, strict=True)
+            for name in self._kind.not_read(fields)
+        )
+        return Entry(tuple(group.rows), events, tuple(group.unread), after, not_read if events else ())
 
     def _groups(self, rows: Iterable[Row]) -> Iterator[_Group]:
         """Rows that agree in the group's field; a row that cannot be read spoils the group that it cuts in two."""

@@ -13,7 +13,7 @@ from itertools import takewhile
 from todoke_local.importing.batches import Batch, batches
 from todoke_local.importing.entries import Entries, Entry, Refused
 from todoke_local.importing.kinds import Choices, Kind
-from todoke_local.importing.progress import Counts, Progress, progress_file
+from todoke_local.importing.progress import Counts, NotRead, Progress, progress_file
 from todoke_local.importing.refusals import RefusedFile
 from todoke_local.importing.rows import Place
 from todoke_local.importing.source import Source
@@ -48,7 +48,7 @@ class Import:
                 by_ingest = await post(batch.body, len(batch.events)) if batch.events else {}
                 rows = batch.refused(by_ingest)
                 refused.add(rows)
-                self._count(batch, len(rows), len(by_ingest))
+                self._count(batch, len(rows), by_ingest)
                 self.progress.refused_bytes = refused.size
                 self.progress.write(kept)
                 watch(self.progress)
@@ -67,7 +67,7 @@ class Import:
                 rows = batch.refused({})
                 found.sample += batch.events[: 3 - len(found.sample)]
                 found.refused += rows[: SHOWN - len(found.refused)]
-                self._count(batch, len(rows), 0)
+                self._count(batch, len(rows), {})
                 watch(self.progress)
         return found
 
@@ -83,12 +83,14 @@ class Import:
         finally:
             entries.close()
 
-    def _count(self, batch: Batch, refused: int, by_ingest: int) -> None:
+    def _count(self, batch: Batch, refused: int, by_ingest: dict[int, str]) -> None:
         counts, progress = self.progress.counts, self.progress
         counts.rows += batch.rows
         counts.refused += refused
-        counts.events += len(batch.events) - by_ingest
+        counts.events += len(batch.events) - len(by_ingest)
         counts.left_out += sum(len(entry.rows) for entry in batch.entries if not entry.events)
+        for name, line in batch.not_read(by_ingest):
+            counts.not_read.setdefault(name, NotRead()).add(line)
         progress.offset, progress.line = batch.after.offset, batch.after.line
 
 

@@ -1,7 +1,7 @@
 """The kinds of files: what each one's columns are, and what its rows become."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -45,7 +45,8 @@ Read = Callable[[Sequence[Fields], Choices], list[Draft]]
 
 @dataclass(frozen=True)
 class Kind:
-    """`needed`: of each tuple one column must be there.
+    """`needed`: of each tuple one column must be there. `checks`: for some fields, whether a cell of it can be read;
+    where it cannot, its row is taken all the same, and it is told (`not_read` says what becomes of the cell).
 
     `group`: rows below each other that agree in it are one thing (the first of these columns that the file has);
     `once`: which may not come again further down.
@@ -57,6 +58,11 @@ class Kind:
     read: Read
     group: tuple[str, ...] = ()
     once: bool = False
+    checks: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
+
+    def not_read(self, fields: Fields) -> list[str]:
+        """The fields of a row that say something which nobody can read."""
+        return [name for name, read in self.checks.items() if (text := fields.get(name)) and not read(text)]
 
 
 def event_of(draft: Draft, kind: str, choices: Choices) -> dict[str, Any]:

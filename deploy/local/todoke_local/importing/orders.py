@@ -126,4 +126,5 @@ ORDERS = Kind(
     read_order,
     group=("order_id",),
     once=True,
+    checks={"email": email_sha256},
 )

@@ -8,9 +8,30 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from todoke_local.importing.survey import Survey
 
+LINES_TOLD = 10
+"""Enough to see what is meant; their number is told in any case."""
+
+
+class NotRead(BaseModel):
+    """In how many rows that were taken a field could not be read, and in which lines of the file, the first of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: int = 0
+    lines: list[int] = []
+
+    def add(self, line: int) -> None:
+        """One more."""
+        self.rows += 1
+        if len(self.lines) < LINES_TOLD:
+            self.lines.append(line)
+
 
 class Counts(BaseModel):
-    """What became of the rows so far. `left_out`: they are nothing to tell (an order never finished)."""
+    """What became of the rows so far. `left_out`: they are nothing to tell (an order never finished).
+
+    `not_read`: by field, what of the rows taken could not be read.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -18,6 +39,7 @@ class Counts(BaseModel):
     refused: int = 0
     left_out: int = 0
     events: int = 0
+    not_read: dict[str, NotRead] = {}
 
 
 class Progress(BaseModel):

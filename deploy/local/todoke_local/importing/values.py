@@ -7,7 +7,8 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from todoke_local.importing.words import GENDERS, NO, PREFECTURES, YES
+from todoke_local.importing.words import GENDERS, NO, YES
+from todoke_shared.conditions.regions import prefecture
 
 Fields = Mapping[str, str]
 
@@ -103,9 +104,9 @@ def read_gender(fields: Fields, field: str) -> str | None:
 
 
 def read_prefecture(fields: Fields, field: str) -> str | None:
-    """By its full name, 東京都; JP-13, 13 and 東京 are known too, another country's region is kept as it is."""
-    text = _plain(fields.get(field, ""))
-    return PREFECTURES.get(text.upper(), text) or None
+    """By its full name, 東京都; JP-13, 13, 東京 and Tokyo are known too, another country's region is kept as it is."""
+    text = fields.get(field, "")
+    return prefecture(text) or _plain(text) or None
 
 
 def read_list(fields: Fields, field: str) -> list[str]:
