@@ -106,6 +106,28 @@ async def test_an_order_learnt_late_still_stops_what_is_not_yet_due(pipeline: Pi
     assert "抹茶" not in reminder.text
 
 
+async def test_an_order_learnt_late_that_empties_the_cart_ends_the_journey(pipeline: Pipeline) -> None:
+    """The cart's last change, heard before it, took out something else: what was left in it has been bought."""
+    pipeline.clock.move_to(NOON + timedelta(minutes=20))
+    await pipeline.post(*added(HANA, NOON, "抹茶", "煎茶"))
+    await pipeline.post(event("cart.item_removed", HANA, NOON + timedelta(minutes=10), {"product_id": "煎茶"}))
+    await pipeline.post(ordered(HANA, NOON + timedelta(minutes=5), "A-1", "抹茶"))
+    await pipeline.run_until(NOON + 3 * DAY)
+    assert ["カート" in message.text for message in pipeline.sent] == [False]
+
+
+async def test_a_cart_that_was_not_empty_after_all_is_remembered(pipeline: Pipeline) -> None:
+    """What was put in before the last change, and is heard after it, lies there: an hour after that change."""
+    pipeline.clock.move_to(NOON + timedelta(minutes=20))
+    await pipeline.post(*added(HANA, NOON, "抹茶"))
+    await pipeline.post(event("cart.item_removed", HANA, NOON + timedelta(minutes=10), {"product_id": "抹茶"}))
+    await pipeline.post(*added(HANA, NOON + timedelta(minutes=5), "煎茶"))
+    await pipeline.run_until(NOON + timedelta(minutes=71))
+    [reminder] = pipeline.sent
+    assert reminder.at.replace(microsecond=0) == NOON + timedelta(minutes=70)
+    assert "・煎茶\n" in reminder.text
+
+
 async def test_an_emptied_cart_is_not_remembered(pipeline: Pipeline) -> None:
     """A snapshot without items, or the last item taken out, ends the journey."""
     await pipeline.post(*added(HANA, NOON, "抹茶"))

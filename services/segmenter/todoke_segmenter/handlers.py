@@ -9,27 +9,31 @@ from uuid import UUID
 
 import asyncpg
 
+from todoke_segmenter.adapters.account_links import links_made
+from todoke_segmenter.adapters.layout import check_layout
 from todoke_segmenter.adapters.people import People, lock_people, save_people
 from todoke_segmenter.adapters.products import save_products
 from todoke_segmenter.adapters.segments import SegmentCatalogue
 from todoke_segmenter.adapters.unsent import forget_unsent
-from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event
+from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event, from_outcome
 from todoke_segmenter.domain.products import ProductTold, product_told
 from todoke_segmenter.domain.segments import Change, LiveSegments
 from todoke_segmenter.domain.shop_records import read_shop_event
 from todoke_segmenter.domain.state import fold
-from todoke_segmenter.domain.triggers import TriggerRules
+from todoke_segmenter.domain.triggers import TriggerRules, latest_of_each
 from todoke_segmenter.outgoing import count_changes, outgoing
 from todoke_segmenter.rulebook import Rulebook
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.contracts.line_events import LineEvent
+from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.errors import BadMessageError
 from todoke_shared.kafka.dead_letters import BadRecord, DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import Record
 from todoke_shared.postgres.stream import Connection, admit, move_positions, put_outbox
 
+_CLICKED = b'"clicked"'
 Parse = Callable[[Record], Happening | None]
 
 
@@ -71,13 +75,20 @@ class Segmenter:
         """LINE's webhook events."""
         await self._take(records, lambda record: from_line_event(LineEvent.from_json(record.value)))
 
+    async def take_outcomes(self, records: Sequence[Record]) -> None:
+        """Clicks on messages' links. What the dispatcher tells of its messages lies in the same topic."""
+        await self._take(records, _click)
+
     async def _take(self, records: Sequence[Record], parse: Parse, products: Sequence[ProductTold] = ()) -> None:
         """`products` is filled by `parse`."""
         async with self._pool.acquire() as connection, connection.transaction():
+            await check_layout(connection)
             positions = await move_positions(connection, self._cluster, records)
             happenings, bad = _parse_all(records, parse)
             self._dead_letter_limit.check(good=len(records) - len(bad), bad=bad)
             news = await _news(connection, happenings)
+            # In one instant, first who is who: the sort keeps the order of those that happened together.
+            news = sorted([*await links_made(connection, news), *news], key=_instant)
             changes, triggers = await self._apply(connection, news)
             await save_products(connection, products)
             dead = dead_letters(bad, service="segmenter", unless=positions.has_passed)
@@ -99,7 +110,7 @@ class Segmenter:
         for membership in people.memberships.values():
             live.look_ahead(membership)
         await save_people(connection, people)
-        return decided.changes, decided.triggers
+        return decided.changes, latest_of_each(decided.triggers)  # an event may do by a segment what it does by itself
 
 
 class _Decided:
@@ -120,10 +131,13 @@ class _Decided:
     def happen(self, happening: Happening) -> None:
         """One event: who, what is known of them now, which campaigns and segments it concerns."""
         people = self._people
+        if not people.knows(happening):
+            return
         person = people.who(happening)
-        state = fold(people.states[person], happening)
+        before = people.states[person]
+        state = fold(before, happening)
         people.put(person, state)
-        self.triggers += self._rules.decide(happening, person, state)
+        self.triggers += self._rules.decide(happening, person, state, before)
         at = happening.at.astimezone(UTC)
         for one in dict.fromkeys((*people.touched, person)):
             membership = people.memberships.get(one)
@@ -139,6 +153,11 @@ class _Decided:
             self.triggers += self._rules.decide_change(
                 change, person, people.shops[person], people.states[person], may_start=may_start
             )
+
+
+def _click(record: Record) -> Happening | None:
+    """None without a look inside for what is no click: most outcomes are none."""
+    return from_outcome(Outcome.from_json(record.value)) if _CLICKED in (record.value or b"") else None
 
 
 def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening], list[BadRecord]]:
@@ -157,9 +176,13 @@ def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening]
 
 async def _news(connection: Connection, happenings: list[Happening]) -> list[Happening]:
     """What was not known before, in the order in which it happened."""
-    by_key = {happening.key: happening for happening in happenings}
-    new = await admit(connection, by_key)
+    by_key = {happening.key: happening for happening in reversed(happenings)}  # the first counts, as between batches
+    new = await admit(connection, by_key) if by_key else ()
     return sorted((by_key[key] for key in new), key=_when)
+
+
+def _instant(happening: Happening) -> datetime:
+    return happening.at
 
 
 def _when(happening: Happening) -> tuple[datetime, str]:

@@ -1,5 +1,6 @@
 """What an event makes true of a person: entries and exits, campaign by campaign."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from tests.unit.segmenter.happenings import PERSON, added, at, imported, line, o
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import Change
 from todoke_segmenter.domain.state import PersonState, fold_all
-from todoke_segmenter.domain.triggers import TriggerRules
+from todoke_segmenter.domain.triggers import TriggerRules, latest_of_each
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.conditions import parse_condition
 from todoke_shared.contracts.triggers import Trigger
@@ -200,6 +201,50 @@ def test_a_campaign_may_ask_for_all_that_is_known_of_the_person() -> None:
     told = shop("customer.updated", 1, {"prefecture": "東京都"})
     assert kinds([of_tokyo], told, shop("page.viewed", 2)) == [("care", "enter")]
     assert kinds([of_tokyo], shop("page.viewed", 2)) == []
+
+
+JUST_AFTER = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("known", "late", "told"),
+    [
+        ([added(0, "tea"), removed(20, "tea")], added(10, "cup"), [("enter", at(20) + JUST_AFTER)]),
+        ([added(0, "tea"), added(1, "cup"), removed(20, "cup")], ordered(10), [("exit", at(20) + JUST_AFTER)]),
+        ([added(0, "tea"), removed(20, "cup")], removed(10, "tea"), [("exit", at(20) + JUST_AFTER)]),
+        ([added(0, "tea"), added(20, "cup")], added(10, "pot"), [("enter", at(10))]),
+        ([added(0, "tea"), added(20, "cup")], ordered(10), [("exit", at(10))]),
+        ([added(0, "tea"), ordered(20)], added(10, "cup"), [("exit", at(10))]),
+        ([added(0, "tea")], removed(20, "tea"), [("exit", at(20))]),
+    ],
+    ids=[
+        *("it-was-not-empty", "an-order-emptied-it", "it-was-empty"),
+        *("nothing-new", "not-emptied", "ordered-since", "not-late"),
+    ],
+)
+def test_late_news_of_a_cart_is_told_as_of_just_after_its_last_change(
+    known: list[Happening], late: Happening, told: list[tuple[str, datetime]]
+) -> None:
+    """Where it shows that the last change was decided on too little, and only there; by one trigger."""
+    before, after = fold_all(known), fold_all([*known, late])
+    triggers = TriggerRules([CART]).decide(late, PERSON, after, before)
+    assert [(trigger.kind, trigger.at) for trigger in triggers] == told
+
+
+def test_history_is_no_late_news() -> None:
+    """An imported order of yesterday leaves the cart of today alone."""
+    known = [added(0, "tea"), added(1, "cup"), removed(20, "cup")]
+    order = shop("order.placed", 10, {"order_id": "o"}, history=True)
+    assert TriggerRules([CART]).decide(order, PERSON, fold_all([*known, order]), fold_all(known)) == []
+
+
+def test_of_two_triggers_with_one_id_the_one_that_ends_more_counts() -> None:
+    """An order ends a run by itself, and as it makes its person leave a segment later, every run."""
+    [first] = decide([campaign({"on": "order.placed", "per": "order"}, {"on": "order.refunded"})], ordered(1))
+    later = first.model_copy(update={"at": at(2)})
+    of_all = first.model_copy(update={"key": ""})
+    assert latest_of_each([first, later]) == latest_of_each([later, first]) == [later]
+    assert latest_of_each([of_all, later]) == latest_of_each([later, of_all]) == [of_all]
 
 
 SLEEPERS = campaign(

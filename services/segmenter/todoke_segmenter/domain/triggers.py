@@ -2,13 +2,17 @@
 
 Only the campaigns that listen are asked. History asks none: what happened long ago starts no campaign, and ends none
 (docs/adr/0015). What comes while another tool speaks for the account (`mode: standby`) starts none, and may end one.
+
+Late news of a cart. An event that is older than the cart's last change may show that this change was decided on too
+little: the cart is not empty after all, or an order has emptied it. What it makes true is then told as of just after
+the change, so that a run that began with it ends, and one that was refused begins.
 """
 
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +22,13 @@ from todoke_segmenter.domain.segments import Change
 from todoke_segmenter.domain.state import TOKYO, PersonState, published_facts
 from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per
 from todoke_shared.conditions import Condition, ConditionError, resolve
+from todoke_shared.contracts.ec_events import CART_CHANGES
 from todoke_shared.contracts.triggers import Cause, Trigger, TriggerKind
 from todoke_shared.ids import trigger_id
 
 logger = logging.getLogger("todoke.triggers")
+
+_JUST_AFTER = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -58,15 +65,22 @@ class TriggerRules:
             for rule in (*campaign.exit, campaign.enter):
                 self._add(campaign, rule, segments or {})
 
-    def decide(self, happening: Happening, person: UUID, state: PersonState) -> list[Trigger]:
-        """The triggers of one event, given the person's state just after it. Clocks stand where they stood then."""
-        rules = self._by_type.get(happening.type)
-        if not rules or happening.history:
+    def decide(
+        self, happening: Happening, person: UUID, state: PersonState, before: PersonState | None = None
+    ) -> list[Trigger]:
+        """The triggers of one event, given the person's state just after it. Clocks stand where they stood then.
+
+        `before`: the state just before it; without it no late news is told of.
+        """
+        rules = self._by_type.get(happening.type, ())
+        known = None if before is None or before.carts is state.carts else before
+        if happening.history or not (rules or known):
             return []
         news = _News(
             happening.type, happening.key, happening.at, happening.shop, person, happening.raw, happening.carried
         )
-        return _triggers(rules, news, state, may_start=not happening.standby)
+        triggers = _triggers(rules, news, state, may_start=not happening.standby) if rules else []
+        return triggers if known is None else latest_of_each([*triggers, *self._late_news(news, known, state)])
 
     def decide_change(
         self, change: Change, person: UUID, shop: str, state: PersonState, *, may_start: bool = True
@@ -78,6 +92,22 @@ class TriggerRules:
         told = {"segment": change.segment}
         news = _News(change.type, change.cause, change.at, shop, person, told, told)
         return _triggers(rules, news, state, may_start=may_start)
+
+    def _late_news(self, news: _News, before: PersonState, state: PersonState) -> list[Trigger]:
+        """What holds now of the cart as it was last changed, and did not before this older event was known."""
+        last = state.cart.changed_at
+        if last is None or last <= news.at:
+            return []
+        moment = Moment.at(last, TOKYO, news.raw)
+        as_of_then = replace(news, at=last + _JUST_AFTER)
+        return [
+            _trigger(rule, as_of_then, state)
+            for type_ in sorted(CART_CHANGES)
+            for rule in self._by_type.get(type_, ())
+            if rule.condition is not None
+            and rule.condition.holds(state, moment)
+            and not rule.condition.holds(before, moment)
+        ]
 
     def _add(self, campaign: Campaign, rule: EventRule, segments: Mapping[str, Condition]) -> None:
         kind: TriggerKind = "enter" if isinstance(rule, Enter) else "exit"
@@ -105,7 +135,17 @@ def _triggers(rules: Iterable[_Rule], news: _News, state: PersonState, *, may_st
         for rule in rules
         if (may_start or rule.kind != "enter") and (rule.condition is None or rule.condition.holds(state, moment))
     ]
-    return list({trigger.id: trigger for trigger in triggers}.values())  # two exits by one event are one exit
+    return latest_of_each(triggers)
+
+
+def latest_of_each(triggers: Iterable[Trigger]) -> list[Trigger]:
+    """Two exits by one event are one exit, that which ends more: of every run (no key), and as of later."""
+    latest: dict[UUID, Trigger] = {}
+    for trigger in triggers:
+        known = latest.get(trigger.id)
+        if known is None or (trigger.key == "", trigger.at) >= (known.key == "", known.at):
+            latest[trigger.id] = trigger
+    return list(latest.values())
 
 
 def _trigger(rule: _Rule, news: _News, state: PersonState) -> Trigger:

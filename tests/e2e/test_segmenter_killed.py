@@ -1,0 +1,138 @@
+"""Issue 4, "Must show": segmenter processes killed, frozen and added to under load leave what a reader owes.
+
+Events come one to five times, up to a minute late, as in `tests/pipeline/test_serial_oracle.py`, and
+are judged by the same reader. A trigger may lie in its topic twice, and says the same both times: a relay that dies
+between Kafka's acknowledgement and its delete publishes its last batch again (todoke_shared/kafka/relay.py), and
+whoever reads it knows it by its id. In the outbox each was once: nothing is decided twice.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.support.brokers import start_broker
+from tests.support.segmenters import (
+    A_MOMENT,
+    Segmenters,
+    handled,
+    open_segmenters,
+    produce,
+    read_topic,
+    without_repeats,
+)
+from tests.support.serial.arrivals import arrivals
+from tests.support.serial.judging import PLAIN, as_it_happened, by_key, differences, unconditional, wrongly_fired
+from tests.support.serial.load import STORY, make_load
+from tests.support.serial.readings import read_stored, read_triggers
+from tests.support.serial.told import Told
+from todoke_shared.jsons import loads
+from todoke_shared.kafka.relay import BATCH
+from todoke_shared.kafka.topics import create_topics
+
+logger = logging.getLogger("todoke.test")  # the figures; `--log-cli-level=INFO` shows them
+
+LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
+EVENTS, KILLS = (50_000, 20) if LONG else (1_000, 2)
+FROZEN_SECONDS = 30.0 if LONG else 2.0
+NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
+NOW = NOON + STORY + A_MOMENT
+SHOPS = ["north", "south"]
+
+pytestmark = pytest.mark.timeout(1800 if LONG else 300)
+
+
+@pytest.fixture
+async def segmenters(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Segmenters]:
+    """A broker and a database that are this test's own, and the shop's segments and campaigns."""
+    broker = await start_broker(tmp_path / "kafka")
+    try:
+        await create_topics(broker.bootstrap_servers)
+        async with open_segmenters(postgres_dsn, broker.bootstrap_servers, tmp_path, PLAIN, NOW) as opened:
+            yield opened
+    finally:
+        await broker.stop()
+
+
+async def check(segmenters: Segmenters, load: Sequence[Told], *, deaths: int) -> None:
+    """State, segments, triggers and inbox are those of a reader to whom nothing has happened."""
+    await segmenters.stop()  # the reader takes its time, and the shop's must not pass meanwhile
+    stored = await read_stored(segmenters.pool, SHOPS)
+    records = await read_topic(segmenters.bootstrap_servers)
+    batches = await handled(segmenters.pool, load, NOW)
+    inbox = {row["key"] for row in await segmenters.pool.fetch("SELECT key FROM inbox")}
+
+    in_time = PLAIN.reader().read_all([*as_it_happened(load), (NOW, [])])
+    assert differences(stored, in_time) == []
+    once, again = without_repeats(records, [UUID(loads(record.value or b"")["id"]) for record in records])
+    assert again <= deaths * BATCH
+    fired = read_triggers(once, by_key(load))
+    as_handled = PLAIN.reader().read_all(batches)
+    assert wrongly_fired(fired, stored, as_handled) == (Counter(), Counter())
+    assert unconditional(fired) == unconditional(in_time.settled())
+    assert inbox == {told.key for told in load if told.subject}  # the catalogue is a join of its own, and needs none
+    logger.info("%d events, %d triggers, %d of them told again, %d deaths", len(load), len(records), again, deaths)
+
+
+async def test_killed_again_and_again_under_load(segmenters: Segmenters) -> None:
+    """kill -9 while there is work: nothing is lost, and nothing is decided twice."""
+    load = make_load(EVENTS, NOON, seed=9, in_one_order=False)
+    sends = [told for _, told in arrivals(load, seed=9)]
+    chance = random.Random(9)
+    began = time.monotonic()
+    await segmenters.start("one")
+    producing = asyncio.create_task(produce(segmenters.bootstrap_servers, sends, seconds=240 if LONG else 3))
+    for number in range(1, KILLS + 1):
+        await segmenters.until_taken(max(await segmenters.taken() + 1, len(sends) * number // (KILLS + 2)))
+        await asyncio.sleep(chance.uniform(0, 0.2))
+        await segmenters.kill("one")
+        assert await segmenters.taken() < len(sends)
+        if not LONG:
+            await segmenters.dismiss(await segmenters.members())
+        await segmenters.start("one")
+    await producing
+    await segmenters.until_done(seconds=120)
+    logger.info("%d sends, %d kills, %.0f s", len(sends), KILLS, time.monotonic() - began)
+    await check(segmenters, load, deaths=KILLS)
+
+
+async def test_a_zombie_changes_nothing(segmenters: Segmenters) -> None:
+    """One is frozen in the middle of its work and another, added meanwhile, has done it when it wakes."""
+    load = make_load(EVENTS, NOON, seed=5, in_one_order=False)
+    sends = [told for _, told in arrivals(load, seed=5)]
+    began = time.monotonic()
+    part = len(sends) // 4
+    await segmenters.start("zombie")
+    await produce(segmenters.bootstrap_servers, sends[:part], seconds=1)
+    await segmenters.until_taken(part // 2)
+    first = await segmenters.members()
+    joining = asyncio.create_task(segmenters.start("other"))
+    await produce(segmenters.bootstrap_servers, sends[part : 2 * part], seconds=10 if LONG else 2)
+    await joining
+    await segmenters.until_ready("other")
+    await produce(segmenters.bootstrap_servers, sends[2 * part :], seconds=0)
+    await segmenters.until_taken(2 * part + part // 4)
+    segmenters.signal("zombie", signal.SIGSTOP)
+    frozen_at = time.monotonic()
+    if not LONG:
+        await segmenters.dismiss(first)
+    await asyncio.sleep(max(0.0, frozen_at + FROZEN_SECONDS - time.monotonic()))
+    alone = await segmenters.taken()
+    segmenters.signal("zombie", signal.SIGCONT)
+    await segmenters.until_done(seconds=120)
+    both = [await segmenters.records_handled(name) for name in ("zombie", "other")]
+    logger.info(
+        "%d sends, frozen %.0f s, %d taken by then, handled %s, %.0f s",
+        *(len(sends), FROZEN_SECONDS, alone, both, time.monotonic() - began),
+    )
+    assert sum(both) > len(sends)  # the zombie had something in hand that the other has done
+    await check(segmenters, load, deaths=1)
