@@ -46,7 +46,7 @@ SERVICES: dict[str, tuple[str, Callable[[KafkaBroker], object]]] = {
     "ingest": ("EVENTS: HTTP doors to event topics.", todoke_ingest.asyncapi.declare),
     "segmenter": (
         "STATE: event topics to customer state, segments and triggers.",
-        lambda broker: todoke_segmenter.main.declare(broker, _take_nothing, _take_nothing),
+        lambda broker: todoke_segmenter.main.declare(broker, _take_nothing, _take_nothing, _take_nothing),
     ),
     "scheduler": (
         "TIMERS: triggers to enrolments, timers and message requests.",

@@ -15,6 +15,7 @@ _MESSAGE = uuid5(_TODOKE, "message")
 _RETRY = uuid5(_TODOKE, "retry")
 _OUTCOME = uuid5(_TODOKE, "outcome")
 _CLICK = uuid5(_TODOKE, "click")
+_ACCOUNT_LINK = uuid5(_TODOKE, "account-link")
 _SEGMENT_CHANGE = uuid5(_TODOKE, "segment-change")
 
 
@@ -57,6 +58,11 @@ def outcome_id(message: UUID, state: str) -> UUID:
 def click_id(token: str, at: datetime) -> UUID:
     """A click on a message's link: a double tap, or a second look within the same minute, is the same click."""
     return uuid5(_CLICK, f"{token}|{int(at.timestamp()) // 60}")
+
+
+def account_link_key(webhook: UUID) -> UUID:
+    """That a LINE user and a customer are one, by LINE's webhook and the shop's nonce, whichever was heard first."""
+    return uuid5(_ACCOUNT_LINK, str(webhook))
 
 
 def segment_change_id(segment: str, person: UUID, at: datetime) -> UUID:

@@ -30,9 +30,10 @@ from todoke_segmenter.rebuilding.sides import LIVE
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.clock import FakeClock
-from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LINE_EVENTS, OUTCOMES
+from todoke_shared.contracts.outcomes import Outcome as Told
+from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LINE_EVENTS, OUTCOMES, REQUESTS_MARKETING
 from todoke_shared.contracts.triggers import Cause, Trigger
-from todoke_shared.ids import person_id
+from todoke_shared.ids import click_id, person_id
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka import retained
 from todoke_shared.kafka.publish import KafkaPublisher
@@ -83,7 +84,8 @@ def story() -> list[Outgoing]:
     told += chance.sample(told, len(told) // 3)
     chance.shuffle(told)
     bad = [Outgoing(EC_EVENTS.name, b"x", b"{not JSON"), shop_record({"specversion": "1.0", "type": "nonsense"})]
-    return [*told, *bad]
+    clicks = [click_record(str(number), minutes(800 + number)) for number in range(0, PEOPLE, 4)]
+    return [*told, *bad, *clicks, *clicks]
 
 
 def shopping(subject: str, product: str, chance: random.Random) -> list[dict[str, Any]]:
@@ -127,6 +129,20 @@ def line_record(kind: str, name: str, at: datetime) -> Outgoing:
     return Outgoing(LINE_EVENTS.name, line_subject(name).encode(), dumps(value))
 
 
+def click_record(name: str, at: datetime) -> Outgoing:
+    """As ingest writes a click on a message's link; the person may be another one by now."""
+    told = Told(
+        id=click_id(name, at),
+        message=click_id(f"message-{name}", at),
+        state="clicked",
+        account="main",
+        lane="marketing",
+        person=person_id("main", line_subject(name)),
+        at=at,
+    )
+    return Outgoing(OUTCOMES.name, name.encode(), told.to_json())
+
+
 @dataclass
 class Watched:
     """What was told; `stop_after` so many steps it is interrupted."""
@@ -164,10 +180,16 @@ class Installation:
         cluster = await cluster_id(self.kafka)
         clock = FakeClock(datetime.now(UTC))
         segmenter = Segmenter(self.pool, catalogue, clock, cluster=cluster, wake=lambda: None, segments=segments)
-        take = {EC_EVENTS.name: segmenter.take_ec_events, LINE_EVENTS.name: segmenter.take_line_events}
+        take = {
+            EC_EVENTS.name: segmenter.take_ec_events,
+            LINE_EVENTS.name: segmenter.take_line_events,
+            OUTCOMES.name: segmenter.take_outcomes,
+        }
         async with RetainedTopics(self.kafka) as topics:
-            stretches = await topics.stretches([EC_EVENTS, LINE_EVENTS])
-            singly = [{place: stretch} for place, stretch in reversed(stretches.items())]
+            stretches = await topics.stretches([EC_EVENTS, LINE_EVENTS, OUTCOMES])
+            # Clicks come last all the same: a message has gone to nobody whom the segmenter did not know.
+            places = sorted(sorted(stretches, reverse=True), key=lambda place: place[0] == OUTCOMES.name)
+            singly = [{place: stretches[place]} for place in places]
             for some in [stretches] if in_order else singly:
                 async for chunk in topics.read(some):
                     for topic, handler in take.items():
@@ -177,7 +199,8 @@ class Installation:
     async def forget(self) -> None:
         """As if nothing had been taken."""
         await self.pool.execute(
-            "TRUNCATE people, identities, friend_status, products, consumed, inbox, outbox RESTART IDENTITY"
+            "TRUNCATE people, identities, friend_status, products, account_links, consumed, inbox, outbox "
+            "RESTART IDENTITY"
         )
 
     async def hand_on(self, leave_out: str = "") -> int:
@@ -237,6 +260,8 @@ async def test_duplicates_and_disorder_in_the_topics_come_to_the_same_state(inst
     people, products = outcome.comparison.people, outcome.comparison.products
     assert named(outcome) == {}
     assert outcome.comparison.is_equal
+    clicks = "SELECT count(*) FROM people WHERE state ? 'last_click_at'"
+    assert await installation.pool.fetchval(clicks) == PEOPLE / 4
     assert (people.equal, people.live, people.share, people.older) == (PEOPLE, PEOPLE, 1.0, 0)
     assert products.equal == 10
     assert outcome.folded > 300
@@ -249,11 +274,11 @@ async def test_records_come_in_the_order_in_which_they_were_written(own_kafka: s
     """Whatever partitions they lie in: who entered before an order is heard of before it."""
     publisher = KafkaPublisher(own_kafka, client_id="rebuild-test")
     for number in range(40):
-        await publisher.publish([Outgoing(OUTCOMES.name, str(number).encode(), str(number).encode())])
+        await publisher.publish([Outgoing(REQUESTS_MARKETING.name, str(number).encode(), str(number).encode())])
         await asyncio.sleep(0.002)  # Kafka's timestamps are in milliseconds
     await publisher.stop()
     async with RetainedTopics(own_kafka) as topics:
-        stretches = await topics.stretches([OUTCOMES])
+        stretches = await topics.stretches([REQUESTS_MARKETING])
         assert sum(stretch.end > 0 for stretch in stretches.values()) > 2
         values = [record.value async for chunk in topics.read(stretches) for record in chunk.records]
     assert values == [str(number).encode() for number in range(40)]
@@ -413,12 +438,12 @@ async def test_what_retention_has_deleted_is_not_missed(
         await elsewhere.forget()
         await elsewhere.take_topics()
         async with RetainedTopics(bootstrap) as topics:
-            held = await topics.stretches([EC_EVENTS, LINE_EVENTS])
+            held = await topics.stretches([EC_EVENTS, LINE_EVENTS, OUTCOMES])
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         await admin.start()
         halves = {TopicPartition(*place): RecordsToDelete(stretch.end // 2) for place, stretch in held.items()}
         await admin.delete_records(halves)
-        assert await retention_of(bootstrap, [EC_EVENTS, LINE_EVENTS]) == timedelta(days=30)
+        assert await retention_of(bootstrap, [EC_EVENTS, LINE_EVENTS, OUTCOMES]) == timedelta(days=30)
         since = "UPDATE people SET created_at = now() - interval '31 days'"
         await installation.pool.execute(since)
         outcome = await elsewhere.rebuild()

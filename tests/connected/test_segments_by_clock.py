@@ -16,8 +16,8 @@ from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish as publish_campaigns
 from todoke_segmenter.adapters import audiences
 from todoke_segmenter.adapters.memberships import next_check
-from todoke_segmenter.adapters.publishing import Publication, publish
-from todoke_segmenter.adapters.segments import SegmentCatalogue
+from todoke_segmenter.adapters.publishing import Publication, publish, withdraw
+from todoke_segmenter.adapters.segments import SegmentCatalogue, current_segments
 from todoke_segmenter.by_clock import ByClock
 from todoke_segmenter.domain.state import TOKYO
 from todoke_segmenter.handlers import Segmenter
@@ -257,6 +257,56 @@ async def test_an_unchanged_segment_is_not_published_again(pool: Pool) -> None:
     assert await publish(pool, [BUYERS, Segment(segment="wide", when={"segment": "sleepers"})]) != []
     with pytest.raises(ValueError, match="in a circle: sleepers → wide → sleepers"):
         await publish(pool, [Segment(segment="sleepers", when={"segment": "wide"})])
+
+
+async def test_whoever_is_in_a_withdrawn_segment_leaves_it_with_its_triggers(
+    pool: Pool, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shared, whole or not at all, nobody twice; the campaign is told. Published again, all enter anew, unheard."""
+    await machine.hear(*orders(20))
+    machine.clock.move_to(ASLEEP)
+    assert await machine.by_clock.check_due() == 20
+    monkeypatch.setattr("todoke_segmenter.adapters.publishing._campaigns", no_campaigns)
+    await withdraw(pool, "sleepers")
+    machine.clock.move_to(ASLEEP + DAY)
+    await machine.segments.refresh()
+    monkeypatch.setattr(todoke_segmenter.by_clock, "CLAIM", 8)
+    assert await machine.by_clock.sweep() == 8
+    another = await Machine(pool, machine.clock).start()
+    assert [await another.by_clock.sweep() for _ in range(3)] == [8, 4, 0]
+    assert await in_segment(pool, "sleepers") == []
+    told = [trigger for trigger in await triggers_of(pool) if trigger.kind == "exit"]
+    assert {trigger.person for trigger in told} == {person_id("main", f"customer:{number}") for number in range(20)}
+    assert {trigger.at for trigger in told} == {ASLEEP + DAY}
+    assert await publish(pool, [SLEEPERS]) == [Publication("sleepers", 3, new=True)]
+    await machine.segments.refresh()
+    while await machine.by_clock.sweep():
+        pass
+    assert {member.since for member in await in_segment(pool, "sleepers")} == {ASLEEP + DAY + timedelta(microseconds=1)}
+    assert len(await triggers_of(pool)) == 40
+
+
+async def no_campaigns(_: Connection) -> list[Campaign]:
+    """As if the campaign had been published a moment later."""
+    return []
+
+
+async def test_a_segment_that_is_asked_for_is_not_withdrawn(pool: Pool, postgres_dsn: str) -> None:
+    """By the entry or exit of a campaign, its `when`, or another segment: each is named, and nothing has changed."""
+    wide = Segment(segment="wide", when={"any": [{"segment": "sleepers"}, {"segment": "buyers"}]})
+    await publish(pool, [BUYERS, wide])
+    asking = WIN_BACK.model_copy(update={"campaign": "asking"}).to_document()
+    asking |= {"enter": {"on": ["order.placed"], "when": {"not": {"segment": "wide"}}}, "exit": []}
+    async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=1) as scheduler_pool:
+        await publish_campaigns(scheduler_pool, [Campaign.model_validate(asking)])
+    told = "sleepers is not withdrawn: it is asked for by segment wide, campaign win-back; publish them without it"
+    with pytest.raises(ValueError, match=told):
+        await withdraw(pool, "sleepers")
+    with pytest.raises(ValueError, match="asked for by campaign asking;"):
+        await withdraw(pool, "wide")
+    with pytest.raises(ValueError, match="unknown segment `byers`; did you mean `buyers`"):
+        await withdraw(pool, "byers")
+    assert [one.segment.segment for one in await current_segments(pool)] == ["buyers", "sleepers", "wide"]
 
 
 async def test_a_segmenter_that_has_not_heard_of_a_publication_learns_of_it_in_time(

@@ -11,6 +11,7 @@ from todoke_segmenter.domain.state.coupons import Coupon
 from todoke_segmenter.domain.state.days import Day
 from todoke_segmenter.domain.state.products import ProductUse
 from todoke_segmenter.domain.state.registers import Register, Subscription
+from todoke_segmenter.domain.state.stores import StoreVisits
 
 Written = dict[str, Any]
 
@@ -49,6 +50,7 @@ _EXACT, _ROUNDED = 1_234_567_890_123_456_768, 1.2345678901234568e18
 """The same float in binary, and not the same number in digits, which PostgreSQL reads."""
 _NUMBERS: list[float] = [0, 1, 2, 3, -1, 0.5, 1.0, 2**53, 2**53 + 1, 1e16, 0.1, 1e300, _EXACT, _ROUNDED]
 _PRODUCTS = ["tea-1", "tea-2", "it's"]
+_STORES = ["kyoto", "it's"]
 _FIELDS = ["visits", "product_views", "searches", "clicks", "orders", "returns", "amount"]
 _INSTANTS = [
     "first_seen", "last_seen", "last_visit", "first_order", "last_order", "last_return", "last_click", "registered"
@@ -140,6 +142,7 @@ class Cases:
             },
             days={self.day().toordinal(): self.done() for _ in range(rng.randint(0, 6))},
             before=self.done() if rng.random() < 0.3 else Day(),
+            stores={store: self.store() for store in rng.sample(_STORES, rng.randint(0, 2))},
             products={product: self.use() for product in rng.sample(_PRODUCTS, rng.randint(0, 3))},
             **{f"{name}_at": self.maybe(self.instant()) for name in _INSTANTS},
         )
@@ -181,6 +184,10 @@ class Cases:
         )
         return ProductUse(viewed, bought)
 
+    def store(self) -> StoreVisits:
+        """Visits to a physical store."""
+        return StoreVisits(self.now, {self.day().toordinal(): 1 for _ in range(self.rng.randint(0, 3))})
+
     def condition(self, depth: int = 3) -> Written:
         """A condition as it is written."""
         choice = self.rng.random() if depth else 1.0
@@ -194,8 +201,8 @@ class Cases:
         """One attribute held against something, of every kind."""
         kinds = [
             self._text, self._anything, self._anything, self._list, self._flag, self._age, self._birthday, self._date,
-            self._count, self._count, self._product, self._product, self._instant, self._instant, self._points,
-            self._expiring, self._today,
+            self._count, self._count, self._product, self._product, self._store, self._instant, self._instant,
+            self._points, self._expiring, self._today,
         ]  # fmt: skip
         return self.rng.choice(kinds)()
 
@@ -297,6 +304,10 @@ class Cases:
         product = self.rng.choice([*_PRODUCTS, ["tea-1", "it's", "tea-1"], *UNHEARD_OF])
         body = {"product": product} | self.rng.choice([self._numeric(0, 1, 2, 3), {}]) | self._within()
         return {self.rng.choice(["bought", "viewed"]): body}
+
+    def _store(self) -> Written:
+        store = self.rng.choice([*_STORES, [*_STORES, "nowhere"], *UNHEARD_OF])
+        return {"visited_store": {"store": store} | self.rng.choice([self._numeric(0, 1, 2), {}]) | self._within()}
 
     def _instant(self) -> Written:
         rng = self.rng

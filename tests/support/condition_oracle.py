@@ -48,9 +48,9 @@ class Oracle:
         if name == "not":
             return not self.holds(body)
         body = body if isinstance(body, dict) else {"is": body}
-        if name in _COUNTS | {"bought", "viewed", "points.expiring"}:
+        if name in _COUNTS | {"bought", "viewed", "visited_store", "points.expiring"}:
             total = self._total(name, body)
-            asked = {word: operand for word, operand in body.items() if word not in ("within", "product")}
+            asked = {word: operand for word, operand in body.items() if word not in ("within", "product", "store")}
             return all(_fits(total, word, operand) for word, operand in (asked or {"at_least": 1}).items())
         return all(self._word(name, word, operand) for word, operand in body.items())
 
@@ -115,6 +115,10 @@ class Oracle:
             return sum(
                 (Fraction(n) for use in uses for day, n in use.items() if days is None or day in days), Fraction()
             )
+        if name == "visited_store":
+            stores = body["store"] if isinstance(body["store"], list) else [body["store"]]
+            found = [self.state.get("stores", {}).get(store, {}).get("days", {}) for store in set(stores)]
+            return Fraction(sum(days is None or day in days for each in found for day in each))
         told = [done for day, done in self.state.get("days", {}).items() if days is None or day in days]
         told += [self.state.get("before", {})] if days is None else []
         return Fraction(sum(done.get(name, 0) for done in told), 100 if name == "amount" else 1)

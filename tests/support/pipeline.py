@@ -35,7 +35,7 @@ from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.clock import FakeClock
-from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LANES, LINE_EVENTS
+from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LANES, LINE_EVENTS, OUTCOMES
 from todoke_shared.jsons import dumps, loads
 from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.relay import Relay
@@ -183,6 +183,7 @@ async def open_pipeline(
             _handlers=(
                 (EC_EVENTS.name, segmenter.take_ec_events),
                 (LINE_EVENTS.name, segmenter.take_line_events),
+                (OUTCOMES.name, segmenter.take_outcomes),
                 (CUSTOMER_TRIGGERS.name, scheduler.take_triggers),
                 *((topic.name, dispatcher.take_requests(lane)) for lane, topic in LANES.items()),
             ),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
+from todoke_segmenter.adapters.layout import check_layout
 from todoke_segmenter.adapters.memberships import Claimed, claim_due, claim_outdated, next_check, save_memberships
 from todoke_segmenter.domain.segments import Change, LiveSegments
 from todoke_segmenter.outgoing import count_changes, outgoing
@@ -69,6 +70,7 @@ class ByClock:
     ) -> tuple[list[Change], list[Trigger]]:
         if not claimed:
             return [], []
+        await check_layout(connection)
         newest = max(one.membership.revision or 0 for one in claimed)
         live = LiveSegments(await self._rulebook.at_least(newest, connection), now)
         rules = self._rulebook.triggers

@@ -26,7 +26,7 @@ from todoke_shared.conditions.model import (
 )
 from todoke_shared.conditions.parse import parse_condition
 from todoke_shared.conditions.predicate import Facts, holds
-from todoke_shared.conditions.segments import SegmentCycleError, resolve, resolve_all
+from todoke_shared.conditions.segments import SegmentCycleError, resolve, resolve_all, segments_named
 
 __all__ = [
     "All",
@@ -47,4 +47,5 @@ __all__ = [
     "parse_condition",
     "resolve",
     "resolve_all",
+    "segments_named",
 ]

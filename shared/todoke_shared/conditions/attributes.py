@@ -24,6 +24,7 @@ Kind = Literal[
     "date",
     "count",
     "product",
+    "store",
     "expiring",
     "instant",
     "coupon",
@@ -62,6 +63,7 @@ OPERATORS: dict[Kind, tuple[Operator, ...]] = {
     "instant": ("known",),
     "count": _NUMBER,
     "product": _NUMBER,
+    "store": _NUMBER,
     "expiring": _NUMBER,
     "segment": ("is", "one_of"),
 }
@@ -73,6 +75,7 @@ WORDS: dict[Kind, tuple[str, ...]] = {
     "instant": ("within", "before"),
     "count": ("within",),
     "product": ("product", "within"),
+    "store": ("store", "within"),
     "expiring": ("within",),
 }
 """What may stand beside a kind's operators."""
@@ -102,6 +105,7 @@ ATTRIBUTES: dict[str, Attribute] = {
     "clicks": Attribute("count", "the number of clicks on links in messages"),
     "bought": Attribute("product", "how many of a product were bought"),
     "viewed": Attribute("product", "how often a product's page was seen"),
+    "visited_store": Attribute("store", "the number of days with a visit to a physical store"),
     "first_seen": Attribute("instant", "when the person was first heard of"),
     "last_seen": Attribute("instant", "when the person last did anything"),
     "last_visit": Attribute("instant", "the last visit"),

@@ -10,13 +10,14 @@ from todoke_shared.conditions.model import All, Compare, Condition, Count, InDay
 from todoke_shared.conditions.operands import read_number, read_operand, read_scalar, read_text
 from todoke_shared.conditions.periods import MOST_DAYS_AHEAD, MOST_DAYS_BACK, parse_days, parse_period
 
-_COUNTED: tuple[Kind, ...] = ("count", "product", "expiring")
+_COUNTED: tuple[Kind, ...] = ("count", "product", "store", "expiring")
 _OPERATORS: tuple[Operator, ...] = get_args(Operator)
 _INSTEAD: dict[Kind, str] = {
     "texts": "{{has: {}}}",
     "tags": "{{has: {}}}",
     "coupon": "{{has: {}}}",
     "product": "{{product: {}, at_least: 1}}",
+    "store": "{{store: {}, at_least: 1}}",
     "instant": "{{within: 30d}}",
     "birthday": "{{month: this}}",
     "date": "{{in_days: {{at_least: 0, at_most: 7}}}}",
@@ -96,7 +97,7 @@ def _count(name: str, kind: Kind, body: Mapping[str, Any], path: Path) -> Condit
     if "within" in body:
         most = MOST_DAYS_AHEAD if kind == "expiring" else MOST_DAYS_BACK
         days = _tried(lambda text: parse_days(text, most), body["within"], (*path, "within"))
-    products = _products(name, body, path) if kind == "product" else ()
+    products = _things(name, kind, body, path) if kind in ("product", "store") else ()
     operators = [word for word in body if word in OPERATORS[kind]]
     parts = tuple(
         Count(name, operator, read_operand(kind, operator, body[operator], (*path, operator)), days, products)
@@ -107,13 +108,14 @@ def _count(name: str, kind: Kind, body: Mapping[str, Any], path: Path) -> Condit
     return parts[0] if len(parts) == 1 else All(parts)
 
 
-def _products(name: str, body: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    if "product" not in body:
-        raise ConditionError(path, f"say which product: `{name}: {{product: its-id}}`")
-    told, path = body["product"], (*path, "product")
+def _things(name: str, thing: str, body: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    """The products, or stores, that are meant: an id, or a list of them, by the word for one `thing`."""
+    if thing not in body:
+        raise ConditionError(path, f"say which {thing}: `{name}: {{{thing}: its-id}}`")
+    told, path = body[thing], (*path, thing)
     if isinstance(told, list | tuple):
         if not told:
-            raise ConditionError(path, "`product` takes a product's id, or a list of them")
+            raise ConditionError(path, f"`{thing}` takes a {thing}'s id, or a list of them")
         return tuple(dict.fromkeys(read_text(item, (*path, index)) for index, item in enumerate(told)))
     return (read_text(told, path),)
 

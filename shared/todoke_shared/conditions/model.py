@@ -46,7 +46,8 @@ class Compare:
 class Count:
     """How often, or how much, held against a number: of the last `days` days (None: ever), of these `products`.
 
-    For `points.expiring` the days are those to come; for `amount` the number is in yen.
+    For `visited_store` those are stores. For `points.expiring` the days are those to come; for `amount` the number is
+    in yen.
     """
 
     attribute: str

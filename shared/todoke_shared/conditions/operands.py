@@ -113,6 +113,7 @@ _READERS: dict[Kind, Callable[[Any, Path], Scalar]] = {
     "whole": read_number,
     "count": read_number,
     "product": read_number,
+    "store": read_number,
     "expiring": read_number,
     "prefecture": _prefecture,
     "region": _region,

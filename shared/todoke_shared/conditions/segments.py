@@ -35,6 +35,19 @@ def resolve_all(segments: Mapping[str, Condition]) -> dict[str, Condition]:
     return {name: _named(name, segments, ())[0] for name in segments}
 
 
+def segments_named(condition: Condition) -> frozenset[str]:
+    """The segments that a condition asks for by name, none of those within them."""
+    match condition:
+        case Segment(name):
+            return frozenset({name})
+        case Not(part):
+            return segments_named(part)
+        case All(parts) | Any_(parts):
+            return frozenset().union(*map(segments_named, parts))
+        case _:
+            return frozenset()
+
+
 def _named(name: str, segments: Mapping[str, Condition], within: tuple[str, ...]) -> tuple[Condition, int]:
     if name in within:
         raise SegmentCycleError((*within[within.index(name) :], name))

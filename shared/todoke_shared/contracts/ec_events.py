@@ -19,7 +19,7 @@ EVENT_TYPES = frozenset(
         *("cart.updated", "cart.item_added", "cart.item_removed", "checkout.started"),
         *("order.placed", "order.paid", "order.shipped", "order.delivered", "order.cancelled", "order.refunded"),
         *("customer.registered", "customer.updated", "customer.deleted"),
-        *("customer.identified", "customer.unidentified"),
+        *("customer.identified", "customer.unidentified", "customer.link_issued"),
         *("points.changed", "points.expiring", "sample.requested"),
         *("reservation.booked", "reservation.changed", "reservation.cancelled"),
         *("subscription.started", "subscription.renewed", "subscription.cancelled", "review.posted"),
@@ -75,6 +75,12 @@ class ProductViewed(EventData):
     """product.viewed: `data.product`."""
 
     product: Product
+
+
+class StoreVisited(EventData):
+    """store.visited: the person came to a physical store; `store_id` says to which, where that is known."""
+
+    store_id: Text = None
 
 
 class CatalogueProduct(Product):
@@ -198,6 +204,16 @@ class CustomerUnidentified(EventData):
     identifiers: tuple[str, ...] = Field(min_length=1, max_length=20)
 
 
+class LinkIssued(EventData):
+    """customer.link_issued: the shop has given the customer, who is logged in, a nonce for LINE's account link.
+
+    `nonce_sha256`: the nonce's SHA-256 in hexadecimal digits; the nonce itself is a secret, and stays with the shop
+    (https://developers.line.biz/en/docs/messaging-api/linking-accounts/).
+    """
+
+    nonce_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class FriendImported(EventData):
     """friend.imported: the LINE user that the subject names was a friend of the account at `time`, or was none.
 
@@ -210,6 +226,7 @@ class FriendImported(EventData):
 
 DATA_MODELS: dict[str, type[EventData]] = {
     "product.viewed": ProductViewed,
+    "store.visited": StoreVisited,
     "cart.item_added": CartItemAdded,
     "cart.item_removed": CartItemRemoved,
     "cart.updated": CartUpdated,
@@ -218,6 +235,7 @@ DATA_MODELS: dict[str, type[EventData]] = {
     "customer.updated": CustomerTold,
     "customer.identified": CustomerIdentified,
     "customer.unidentified": CustomerUnidentified,
+    "customer.link_issued": LinkIssued,
     "points.changed": PointsChanged,
     "points.expiring": PointsExpiring,
     "subscription.started": SubscriptionTold,
@@ -248,9 +266,18 @@ def check_event(event: CloudEvent) -> EventData:
     if isinstance(data, CustomerIdentified | CustomerUnidentified):
         for index, identifier in enumerate(data.identifiers):
             check_subject(identifier, field=f"data.identifiers[{index}]")
+    if isinstance(data, LinkIssued):
+        _check_link(event)
     if isinstance(data, FriendImported) and line_user(event.subject or "") is None:
         raise BadMessageError("must be line:{account}:{userId}; a shop's member is no friend", field="subject")
     return data
+
+
+def _check_link(event: CloudEvent) -> None:
+    if not (event.subject or "").startswith("customer:"):
+        raise BadMessageError("must be customer:{id}; a nonce is given to a member who is logged in", field="subject")
+    if "nonce" in event.data:
+        raise BadMessageError("is a secret; keep it, and send nonce_sha256 alone", field="data.nonce")
 
 
 def read_data(model: type[Data], data: dict[str, Any], field: str) -> Data:

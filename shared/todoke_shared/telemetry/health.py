@@ -7,10 +7,14 @@ from starlette.routing import Route
 
 
 class Readiness:
-    """Whether a service wants traffic: set once started, cleared first when it stops."""
+    """Whether a service wants traffic: `ready` is set once started, and cleared first when it stops.
+
+    `held`: why it must not work at present, though it runs; None while it may.
+    """
 
     def __init__(self) -> None:
         self.ready = False
+        self.held: str | None = None
 
 
 def health_routes(readiness: Readiness) -> list[Route]:
@@ -20,7 +24,9 @@ def health_routes(readiness: Readiness) -> list[Route]:
         return PlainTextResponse("ok")
 
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready") if readiness.ready else PlainTextResponse("not ready", 503)
+        if readiness.ready and readiness.held is None:
+            return PlainTextResponse("ready")
+        return PlainTextResponse(f"not ready: {readiness.held}" if readiness.held else "not ready", 503)
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -16,6 +16,7 @@ PAYLOADS = {
     ("ingest", "send", "message.outcomes.v1"): "Outcome",
     ("segmenter", "receive", "ec.events.v1"): "EcEvent",
     ("segmenter", "receive", "line.events.v1"): "LineEvent",
+    ("segmenter", "receive", "message.outcomes.v1"): "Outcome",
     ("segmenter", "send", "customer.triggers.v1"): "Trigger",
     ("scheduler", "receive", "customer.triggers.v1"): "Trigger",
     ("scheduler", "send", "message.requests.marketing.v1"): "MessageRequest",

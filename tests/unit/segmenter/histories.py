@@ -69,6 +69,11 @@ without_carts = st.one_of(
     st.builds(
         shop, st.sampled_from(["page.viewed", "products.searched", "store.visited", "checkout.started"]), seconds
     ),
+    st.builds(
+        lambda at, store: shop("store.visited", at, {"store_id": store}),
+        seconds,
+        st.sampled_from(["kyoto", "uji", 7, None]),
+    ),
     st.builds(shop, st.sampled_from(["order.refunded", "custom.link.clicked", "custom.favourited"]), seconds),
     st.builds(lambda at, p: shop("product.viewed", at, {"product": {"product_id": p}}), seconds, products),
     st.builds(

@@ -247,6 +247,8 @@ def test_what_fails_for_good_is_not_looked_at_again() -> None:
         ({"amount": {"at_least": 2, "within": "90d"}}, {"days", "clock"}),
         ({"bought": {"product": "tea-1"}}, {"products"}),
         ({"viewed": {"product": "tea-1", "within": "3d"}}, {"products", "clock"}),
+        ({"visited_store": {"store": "kyoto"}}, {"stores"}),
+        ({"visited_store": {"store": ["kyoto", "uji"], "within": "3d"}}, {"stores", "clock"}),
         ({"last_order": {"before": "30d"}}, {"last_order_at", "clock"}),
         ({"registered": {"known": True}}, {"registered_at"}),
         ({"tags": {"has": "vip"}}, {"tags"}),
@@ -301,6 +303,7 @@ def test_no_operand_stands_in_the_text_of_a_query() -> None:
         {"tags": {"has": "zq'zq"}},
         {"city": "zq'zq"},
         {"bought": {"product": "zq'zq"}},
+        {"visited_store": {"store": "zq'zq"}},
         {"coupon": {"has_all": ["zq'zq"]}},
     ):
         assert "zq" not in to_sql(parse_condition(written), now, TOKYO).text

@@ -29,6 +29,7 @@ MANY = rules_of(
     sleepers={"last_order": {"before": "5d"}},
     lookers={"product_views": {"at_least": 2, "within": "2d"}},
     tea_lovers={"bought": {"product": "tea", "within": "4d"}},
+    visitors={"visited_store": {"store": "kyoto", "within": "3d"}},
     strangers={"not": {"friend": True}},
     birthday={"birthday": {"in_days": {"at_least": 0, "at_most": 3}}},
     tagged={"tags": {"has": "vip"}},
@@ -51,6 +52,7 @@ def random_happening(rng: Random, second: float) -> Happening:
         ("order.placed", {"order_id": f"o{second}"}),
         ("product.viewed", {"product": {"product_id": product}}),
         ("page.viewed", {}),
+        ("store.visited", {"store_id": rng.choice(["kyoto", "uji"])}),
         ("customer.updated", {"birthday": f"1990-02-{rng.randint(1, 28):02}", "tags": rng.choice([[], ["vip"]])}),
         ("points.changed", {"balance": rng.choice([0, 150])}),
         ("points.expiring", {"points": 50, "expires_on": f"2026-02-{rng.randint(3, 28):02}"}),
@@ -318,3 +320,41 @@ def test_the_instant_before_the_story_is_not_due() -> None:
     person = Person(rules_of(buyers={"orders.ever": True}), PERSON)
     person.hear(ordered(0), START)
     assert person.membership.next_check_at is None
+
+
+def test_whoever_is_in_a_withdrawn_segment_leaves_it_and_it_is_told() -> None:
+    """At the next look, whether that is the clock's or an event's; others are asked nothing and told nothing."""
+    buyers = Segment(segment="buyers", when={"orders": {"at_least": 1}})
+    tea = Segment(segment="tea", when={"bought": {"product": "tea"}})
+    rules = SegmentRules(published([buyers, tea]))
+    asleep, awake, stranger = (Person(rules, PERSON) for _ in range(3))
+    for person in (asleep, awake):
+        person.hear(ordered(0), at(0))
+    stranger.hear(shop("page.viewed", 0), at(0))
+    gone = SegmentRules(published([tea], 2), {"buyers": 3})
+    for person in (asleep, awake, stranger):
+        person.rules = gone
+    [left] = asleep.wait_until(at(60))
+    assert (left.segment, left.entered, left.at, left.by_clock) == ("buyers", False, at(60), True)
+    assert left.cause == segment_change_id("buyers", PERSON, at(60))
+    assert [(change.segment, change.entered) for change in awake.hear(ordered(90), at(90))] == [("buyers", False)]
+    assert stranger.wait_until(at(60)) == []
+    assert asleep.segments == awake.segments == stranger.segments == set()
+    assert {person.membership.revision for person in (asleep, awake, stranger)} == {3}
+    assert asleep.wait_until(at(120)) == []
+
+
+def test_a_segment_that_is_back_is_entered_anew() -> None:
+    """Nobody looked in between: they leave what was withdrawn, told, and are in it again from then on, in silence."""
+    buyers = Segment(segment="buyers", when={"orders": {"at_least": 1}})
+    person = Person(SegmentRules(published([buyers])), PERSON)
+    person.hear(ordered(0), at(0))
+    person.rules = SegmentRules(published([buyers], 3), {"buyers": 2})
+    assert [(change.segment, change.entered) for change in person.wait_until(at(60))] == [("buyers", False)]
+    assert person.segments == {"buyers"}
+    assert person.membership.since["buyers"] > at(60)
+    person.rules = SegmentRules(
+        published([buyers, Segment(segment="cats", when={"tags": {"has": "cat"}})], 3), {"buyers": 2}
+    )
+    assert person.wait_until(at(120)) == []
+    assert (person.segments, person.membership.revision) == ({"buyers"}, 4)

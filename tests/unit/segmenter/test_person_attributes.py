@@ -12,6 +12,7 @@ from todoke_segmenter.domain.state.coupons import Coupon
 from todoke_segmenter.domain.state.days import Day
 from todoke_segmenter.domain.state.products import ProductUse
 from todoke_segmenter.domain.state.registers import Register, Subscription
+from todoke_segmenter.domain.state.stores import StoreVisits
 
 TODAY = START.astimezone(ZoneInfo("Asia/Tokyo")).toordinal()
 
@@ -246,3 +247,27 @@ def test_an_attribute_called_cart_is_no_cart() -> None:
     state = told(1, cart="full", carts="many")
     assert decode_state(encode_state(state)) == state
     assert decode_state("{}") == PersonState()
+
+
+def test_a_prefecture_is_one_however_it_is_told() -> None:
+    """As conditions write it; what is no prefecture stays as it was told, and null says that none is known."""
+    tellings = ["東京", "東京都", "Tokyo", "tokyo-to", "ＴＯＫＹＯ", "JP-13", "13", 13]
+    told = [fold_all([shop("customer.updated", 1, {"prefecture": one})]) for one in tellings]
+    assert {state.profile["prefecture"].value for state in told} == {"東京都"}
+    for odd in ("Nevada", "東京県", "", 99, True, ["東京"], None):
+        state = fold_all([shop("customer.updated", 1, {"prefecture": odd})])
+        assert state.profile["prefecture"].value == odd
+
+
+def test_a_visit_to_a_store_is_a_visit_and_the_stores() -> None:
+    """Once a day however often; without a store's id it is a visit alone; two people's visits are one's."""
+    visits = [shop("store.visited", n, {"store_id": "kyoto"}) for n in (1, 2, 3)]
+    other = [shop("store.visited", 4, {"store_id": "kyoto"}), shop("store.visited", 5, {"store_id": 7})]
+    unnamed = shop("store.visited", 6, {"by": "beacon"})
+    state = join(fold_all(visits), fold_all([*other, unnamed]))
+    assert state.stores == {
+        "kyoto": StoreVisits(at(4), {TODAY: 1}),
+        "7": StoreVisits(at(5), {TODAY: 1}),
+    }
+    assert (state.days[TODAY].visits, state.last_visit_at) == (1, at(6))
+    assert decode_state(encode_state(state)) == state

@@ -14,6 +14,7 @@ from todoke_segmenter.domain.state.coupons import MAX_COUPONS
 from todoke_segmenter.domain.state.days import DAYS
 from todoke_segmenter.domain.state.person import MAX_ANSWERS, MAX_ATTRIBUTES, MAX_EXPIRIES, MAX_SUBSCRIPTIONS
 from todoke_segmenter.domain.state.products import MAX_DAYS, MAX_PRODUCTS
+from todoke_segmenter.domain.state.stores import MAX_STORES
 from todoke_segmenter.domain.state.tags import MAX_TAGS
 
 EVENTS = 100_000
@@ -83,6 +84,7 @@ def test_nobody_can_fill_the_database() -> None:
         lambda n: shop("custom.tag.added", 0, {"tag": f"{long}{n}"}),
         lambda n: shop("custom.survey.answered", 0, {"question": f"{n}{long}", "answer": long}),
         lambda n: shop("subscription.started", 0, {"subscription_id": f"{long}{n}"}),
+        lambda n: shop("store.visited", 0, {"store_id": f"{long}{n}"}),
         lambda n: shop("points.expiring", 0, {"expires_on": f"2{n % 200:03}-01-01", "expiring": 1}),
     ]
     robot = [event for make in kinds for event in spread(make, names, names, 60)]
@@ -98,6 +100,7 @@ def test_nobody_can_fill_the_database() -> None:
     assert len(state.answers) == MAX_ANSWERS
     assert len(state.subscriptions) == MAX_SUBSCRIPTIONS
     assert len(state.expiring) == MAX_EXPIRIES
+    assert len(state.stores) == MAX_STORES
     assert len(state.days) == DAYS
     assert size(state) < 1200 * KILOBYTE
 
@@ -133,6 +136,19 @@ def test_days_long_ago_are_added_up() -> None:
     assert (state.before.orders, state.before.amount, state.before.visits) == (100, 105_000, 0)
     assert sum(day.orders for day in state.days.values()) == DAYS
     assert sum(day.visits for day in state.days.values()) == DAYS
+
+
+def test_a_store_keeps_its_newest_days_and_the_newest_stores_stay() -> None:
+    """Sixty days of a store, fifty stores, whatever the order."""
+    visits = [shop("store.visited", n * 43_200, {"store_id": "kyoto"}) for n in range(1, 201)]
+    visits += [shop("store.visited", 300 * 43_200 + n, {"store_id": f"s{n}"}) for n in range(60)]
+    shuffled = list(visits)
+    random.Random(1).shuffle(shuffled)
+    kyoto = fold_all(visits[:200]).stores["kyoto"]
+    assert (len(kyoto.days), set(kyoto.days.values()), kyoto.last_visit_at) == (MAX_DAYS, {1}, at(200 * 43_200))
+    state = fold_all(visits)
+    assert set(state.stores) == {f"s{n}" for n in range(10, 60)}
+    assert fold_all(shuffled).stores == state.stores
 
 
 def test_a_product_keeps_its_newest_days() -> None:

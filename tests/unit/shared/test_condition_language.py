@@ -52,6 +52,10 @@ DAY = datetime.timedelta(days=1)
         ({"orders": 3}, Count("orders", "is", 3)),
         ({"orders": {"within": "2w"}}, Count("orders", "at_least", 1, 14)),
         ({"amount": {"within": "90d", "at_least": 0.5}}, Count("amount", "at_least", 0.5, 90)),
+        (
+            {"visited_store": {"store": ["kyoto", "uji"], "within": "90d", "at_least": 2}},
+            Count("visited_store", "at_least", 2, 90, ("kyoto", "uji")),
+        ),
         ({"bought": {"product": "tea-1"}}, Count("bought", "at_least", 1, None, ("tea-1",))),
         (
             {"viewed": {"product": ["a", "b", "a"], "at_most": 2, "within": "400d"}},
@@ -106,6 +110,10 @@ def test_what_can_be_written(written: dict[str, Any], condition: Condition) -> N
         ({"orders": {"within": "0d"}}, ["orders", "within"], "over 1d to 400d"),
         ({"orders": {"at_least": "2"}}, ["orders", "at_least"], "`at_least` takes a number"),
         ({"bought": "tea-1"}, ["bought"], "write `bought: {product: tea-1, at_least: 1}`"),
+        ({"visited_store": "kyoto"}, ["visited_store"], "write `visited_store: {store: kyoto, at_least: 1}`"),
+        ({"visited_store": {"within": "90d"}}, ["visited_store"], "say which store"),
+        ({"visited_store": {"store": []}}, ["visited_store", "store"], "takes a store's id, or a list of them"),
+        ({"visited_store": {"product": "x"}}, ["visited_store", "product"], "store, within"),
         ({"bought": {"at_least": 2}}, ["bought"], "say which product"),
         ({"bought": {"product": 5}}, ["bought", "product"], "write a text here"),
         ({"bought": {"product": []}}, ["bought", "product"], "or a list of them"),

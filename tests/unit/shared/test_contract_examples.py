@@ -78,6 +78,7 @@ def test_example_ids_are_distinct() -> None:
 CART = example("ec.events.v1", "cart.updated")
 ORDER = example("ec.events.v1", "order.placed")
 IDENTIFIED = example("ec.events.v1", "customer.identified")
+LINK = example("ec.events.v1", "customer.link_issued")
 FRIEND = example("ec.events.v1", "friend.imported")
 RESTOCKED = example("ec.events.v1", "product.restocked")
 FOLLOW = example("line.events.v1", "follow")
@@ -109,6 +110,9 @@ BROKEN: list[tuple[str, type[Contract], dict[str, Any], str]] = [
         IDENTIFIED | {"data": {"identifiers": ["customer:1", "x"]}},
         "data.identifiers[1]",
     ),
+    ("nonce of a visitor", EcEvent, LINK | {"subject": "visitor:1"}, "subject"),
+    ("nonce that is no hash", EcEvent, LINK | {"data": {"nonce_sha256": "b64Qx7Yt2mZ0pR5vN8cK"}}, "data.nonce_sha256"),
+    ("nonce beside its hash", EcEvent, LINK | {"data": LINK["data"] | {"nonce": "b64Qx7Yt2mZ"}}, "data.nonce"),
     ("imported friend of a shop", EcEvent, FRIEND | {"subject": "customer:1"}, "subject"),
     ("imported friend or not", EcEvent, FRIEND | {"data": {}}, "data.friend"),
     ("history that is no truth value", EcEvent, ORDER | {"history": "long ago"}, "history"),

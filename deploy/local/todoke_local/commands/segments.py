@@ -1,4 +1,4 @@
-"""`todoke segments check|publish|list|count`."""
+"""`todoke segments check|publish|withdraw|list|count`."""
 
 import asyncio
 import sys
@@ -16,6 +16,7 @@ from todoke_segmenter.adapters import audiences
 from todoke_segmenter.adapters.audiences import Count, Listed
 from todoke_segmenter.adapters.publishing import Publication
 from todoke_segmenter.adapters.publishing import publish as publish_all
+from todoke_segmenter.adapters.publishing import withdraw as withdraw_one
 from todoke_segmenter.adapters.segments import current_segments
 from todoke_segmenter.domain.state import TOKYO
 from todoke_shared.conditions import parse_condition, resolve
@@ -50,6 +51,24 @@ def publish(place: Place = None) -> None:
     for publication in asyncio.run(go()):
         state = "published" if publication.new else "unchanged"
         Console().print(f"{publication.segment}: version {publication.version}, {state}")
+
+
+@app.command("withdraw")
+def withdraw(name: Annotated[str, typer.Argument(help="A segment")]) -> None:
+    """Take a segment out of force. Whoever is in it leaves it, and campaigns that listen hear of it.
+
+    Refused while a campaign in force or another segment asks for it. Publishing it again brings it back.
+    """
+    settings = LocalSettings()
+
+    async def go() -> None:
+        async with await _open(settings) as pool:
+            await _must_be_published(pool, name)
+            await withdraw_one(pool, name)
+
+    asyncio.run(go())
+    words = f"{name}: withdrawn; whoever is in it leaves it now. Remove its file, or the next publish brings it back."
+    Console().print(words, highlight=False)
 
 
 @app.command("list")

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from todoke_segmenter.adapters.memberships import membership_columns, read_membership
-from todoke_segmenter.domain.happening import Happening
+from todoke_segmenter.domain.happening import PERSON_PREFIX, Happening
 from todoke_segmenter.domain.identity import Birth, Effect, Identities, Identity, Key, Merge, Move
 from todoke_segmenter.domain.segments import Membership
 from todoke_segmenter.domain.segments.membership import join as join_memberships
@@ -46,6 +46,10 @@ class People:
     born: set[UUID] = field(default_factory=set)
     left: set[UUID] = field(default_factory=set)
     touched: list[UUID] = field(default_factory=list)
+
+    def knows(self, happening: Happening) -> bool:
+        """False where it names a person by an id that is nobody's: somebody who was erased."""
+        return self.identities.knows((happening.shop, happening.subject))
 
     def who(self, happening: Happening) -> UUID:
         """To whom it happened, after what it says of who is who."""
@@ -124,8 +128,12 @@ class _Locking:
     asked: set[UUID] = field(default_factory=set)
 
     async def find(self, keys: Iterable[Key]) -> None:
-        """Look up whose these are; who was never heard of is a person from now on."""
+        """Look up whose these are; who was never heard of is a person from now on, but for a person's own id."""
         wanted = sorted(keys)
+        own_ids = [key for key in wanted if key[1].startswith(PERSON_PREFIX)]
+        if own_ids:
+            await self._look_up_ids(own_ids)
+            wanted = [key for key in wanted if key not in own_ids]
         await self._look_up(wanted)
         missing = [key for key in wanted if key not in self.known]
         if missing:
@@ -156,6 +164,13 @@ class _Locking:
     async def _look_up(self, keys: Sequence[Key]) -> None:
         shops, names = [shop for shop, _ in keys], [name for _, name in keys]
         self._learn(await self.connection.fetch(_SQL["persons_of"], shops, names))
+
+    async def _look_up_ids(self, keys: Iterable[Key]) -> None:
+        people = [UUID(name.removeprefix(PERSON_PREFIX)) for _, name in keys]
+        for row in await self.connection.fetch(_SQL["shops_of"], people):
+            person, shop = row["person_id"], row["shop"]
+            self.known[shop, f"{PERSON_PREFIX}{person}"] = Identity(person)
+            self.shops.setdefault(person, shop)
 
     def _learn(self, rows: Iterable[asyncpg.Record]) -> None:
         for row in rows:

@@ -8,6 +8,10 @@ SELECT i.shop, i.identifier, i.person_id, i.links::text AS links
 -- Every identifier of these people.
 SELECT shop, identifier, person_id, links::text AS links FROM identities WHERE person_id = any($1::uuid[]);
 
+-- name: shops_of
+-- Of which shop these people are, by their own ids, which may be of somebody who was merged.
+SELECT person_id, shop FROM people WHERE person_id = any($1::uuid[]);
+
 -- name: create_people!
 -- People first met. Their ids follow from the identifier, so a rival batch would have made the same ones.
 INSERT INTO people (person_id, shop, state, facts)

@@ -1,6 +1,7 @@
 """Published segments, as the segmenter reads them: versions are immutable, so what is known stays known."""
 
 import logging
+from collections.abc import Iterable
 
 import asyncpg
 from pydantic import ValidationError
@@ -35,14 +36,20 @@ class SegmentCatalogue:
         asked = connection or self._pool
         last: int = await asked.fetchval(_SQL["last_revision"])
         if last != self._seen:
-            self._rules = SegmentRules(await current_segments(asked))
+            newest = await asked.fetch(_SQL["newest"])
+            withdrawn = {row["segment"]: row["withdrawn_at"] for row in newest if row["withdrawn_at"] is not None}
+            self._rules = SegmentRules(_readable(row for row in newest if not row["withdrawn"]), withdrawn)
             self._seen = last
 
 
 async def current_segments(asked: "Connection | asyncpg.Pool[asyncpg.Record]") -> list[PublishedSegment]:
     """The version in force of each segment, by name; one that this release cannot read is told, and left out."""
+    return _readable(await asked.fetch(_SQL["current_segments"]))
+
+
+def _readable(rows: Iterable[asyncpg.Record]) -> list[PublishedSegment]:
     found = []
-    for row in await asked.fetch(_SQL["current_segments"]):
+    for row in rows:
         try:
             segment = Segment.model_validate(row["document"])
         except ValidationError as error:

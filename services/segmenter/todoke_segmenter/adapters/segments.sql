@@ -6,6 +6,16 @@ SELECT coalesce(max(revision), 0) FROM segment_versions;
 -- The segments in force.
 SELECT segment, version, revision, document FROM current_segments ORDER BY segment;
 
+-- name: newest
+-- The newest version of each segment, in force or withdrawn, and the revision at which it was last withdrawn, if ever.
+SELECT DISTINCT ON (segment) segment, version, revision, document, withdrawn,
+       max(revision) FILTER (WHERE withdrawn) OVER (PARTITION BY segment) AS withdrawn_at
+  FROM segment_versions ORDER BY segment, version DESC;
+
+-- name: last_versions
+-- The last version of each segment, in force or withdrawn.
+SELECT segment, max(version) AS version FROM segment_versions GROUP BY segment;
+
 -- name: lock!
 -- Two publishers take turns.
 SELECT pg_advisory_xact_lock(hashtext('todoke.publish-segments'));
@@ -13,3 +23,13 @@ SELECT pg_advisory_xact_lock(hashtext('todoke.publish-segments'));
 -- name: publish!
 -- The next version of a segment.
 INSERT INTO segment_versions (segment, version, revision, document) VALUES ($1, $2, $3, $4);
+
+-- name: withdraw!
+-- No version of a segment is in force, from revision $2 on.
+INSERT INTO segment_versions (segment, version, revision, document, withdrawn)
+SELECT segment, version + 1, $2, document, true FROM current_segments WHERE segment = $1;
+
+-- name: campaigns
+-- The campaigns in force.
+SELECT campaign, version, document
+  FROM scheduler.published_campaigns JOIN scheduler.current_campaigns USING (campaign, version) ORDER BY campaign;

@@ -1,4 +1,4 @@
-"""A shop event or a LINE event, as the segmenter sees either: something that happened to a person at an instant."""
+"""A shop event, a LINE event or a click, as the segmenter sees each: it happened to a person at an instant."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +16,16 @@ from todoke_shared.contracts.ec_events import (
     read_data,
 )
 from todoke_shared.contracts.line_events import LineEvent
+from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.subjects import check_subject
 from todoke_shared.errors import BadMessageError
 
 LINE_PREFIX = "line."
+PERSON_PREFIX = "person:"
+"""Before a person's own id, where an event names nobody else. No producer may use it (`check_subject`)."""
+LINK_CLICKED = "custom.link.clicked"
+OUTCOMES_SOURCE = "todoke:outcomes"
+_CLICK_TELLS = ("message", "campaign", "step", "url")
 FRIENDSHIP_TYPES = frozenset({"line.follow", "line.unfollow", "friend.imported"})
 """What they tell is the LINE user's own, and goes where the LINE user goes."""
 _CARRIED = frozenset(
@@ -131,6 +137,23 @@ def from_line_event(event: LineEvent) -> Happening | None:
         raw=event.event,
         standby=event.event.get("mode") == "standby",
         source=f"{LINE_PREFIX}{event.account}",
+    )
+
+
+def from_outcome(outcome: Outcome) -> Happening | None:
+    """A click on a link of a message; None for any other outcome, and where nobody knows whose message it was."""
+    if outcome.state != "clicked" or outcome.person is None:
+        return None
+    told = outcome.model_dump(mode="json", include=set(_CLICK_TELLS), exclude_none=True)
+    return Happening(
+        key=outcome.id,
+        shop=outcome.shop,
+        subject=f"{PERSON_PREFIX}{outcome.person}",
+        type=LINK_CLICKED,
+        at=outcome.at,
+        data=EventData(),
+        raw=told,
+        source=OUTCOMES_SOURCE,
     )
 
 

@@ -100,6 +100,10 @@ class Identities:
             owned.setdefault(self.owner(key), set()).add(key)
         return owned
 
+    def knows(self, key: Key) -> bool:
+        """Whether it is anybody's."""
+        return key in self._known
+
     def identity(self, key: Key) -> Identity:
         """What is known of an identifier, with people as they are called now."""
         identity = self._known[key]

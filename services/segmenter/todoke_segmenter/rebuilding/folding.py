@@ -14,11 +14,11 @@ from todoke_segmenter.adapters.segments import SegmentCatalogue
 from todoke_segmenter.by_clock import ByClock
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
-from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
-from todoke_shared.kafka.records import Record
+from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS, OUTCOMES
+from todoke_shared.kafka.records import BatchHandler, Record
 from todoke_shared.kafka.retained import Place, RetainedTopics, Stretch
 
-TOPICS = (EC_EVENTS, LINE_EVENTS)
+TOPICS = (EC_EVENTS, LINE_EVENTS, OUTCOMES)
 _POSITIONS = "SELECT topic, partition, next_offset FROM consumed WHERE cluster = $1"
 
 Tell = Callable[[int], None]
@@ -59,6 +59,11 @@ class Fold:
         self._segmenter = Segmenter(
             pool, self._campaigns, self._clock, cluster=cluster, wake=_nobody, segments=self._segments
         )
+        self._takers: Mapping[str, BatchHandler] = {
+            EC_EVENTS.name: self._segmenter.take_ec_events,
+            LINE_EVENTS.name: self._segmenter.take_line_events,
+            OUTCOMES.name: self._segmenter.take_outcomes,
+        }
         self._by_clock = ByClock(pool, self._segmenter.rulebook, self._clock, wake=_nobody)
 
     async def learn_rules(self) -> None:
@@ -90,10 +95,7 @@ class Fold:
             pass
 
     async def _take(self, topic: str, records: Sequence[Record]) -> None:
-        if topic == LINE_EVENTS.name:
-            await self._segmenter.take_line_events(records)
-        else:
-            await self._segmenter.take_ec_events(records)
+        await self._takers[topic](records)
 
 
 async def positions(

@@ -73,4 +73,6 @@ def _count(condition: Count) -> Compiled:
             return holdings.of_expiring(condition)
         case "bought" | "viewed":
             return counting.of_products(condition)
+        case "visited_store":
+            return counting.of_stores(condition)
     return counting.of_days(condition)

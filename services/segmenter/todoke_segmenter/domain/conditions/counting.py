@@ -68,25 +68,36 @@ def _total_of(field: str) -> Total:
 
 def of_products(count: Count) -> Compiled:
     """Bought and viewed, of one product or of several together."""
-    field, days, products = count.attribute, count.days, tuple(dict.fromkeys(count.products))
-    test, get = test_of(count.operator, count.operand), attrgetter(field)
+    return _of_names(count, "products", count.attribute)
+
+
+def of_stores(count: Count) -> Compiled:
+    """Days with a visit to a physical store, or to several together."""
+    return _of_names(count, "stores", "days")
+
+
+def _of_names(count: Count, part: str, field: str) -> Compiled:
+    """What is counted by day (`field`) of each of some names in a `part` of the state."""
+    days, names = count.days, tuple(dict.fromkeys(count.products))
+    test, get_known, get = test_of(count.operator, count.operand), attrgetter(part), attrgetter(field)
+    reads = frozenset({part})
 
     def told(state: PersonState) -> Iterable[tuple[int, int]]:
-        known = state.products
-        return [one for product in products if product in known for one in get(known[product]).items()]
+        known = get_known(state)
+        return [one for name in names if name in known for one in get(known[name]).items()]
 
     def total(state: PersonState, first: int, last: int) -> int:
         return sum([n for day, n in told(state) if first < day <= last])
 
     def to_sql(query: Query) -> str:
-        each = f"unnest({query.texts(products)}) AS w (product)"
-        rows = f"{each}, jsonb_each({query.state}->'products'->w.product->'{field}') AS d (day, n)"
+        each = f"unnest({query.texts(names)}) AS w (name)"
+        rows = f"{each}, jsonb_each({query.state}->'{part}'->w.name->'{field}') AS d (day, n)"
         total = _total_sql("d.n::numeric", rows, _within(query, "d.day", days))
         return number_sql(query, total, count.operator, count.operand)
 
     if days is None:
-        return Compiled(lambda state, _: test(sum(n for _, n in told(state))), never, frozenset({"products"}), to_sql)
-    return _windowed(count, test, days, total, told, frozenset({"products"}), to_sql)
+        return Compiled(lambda state, _: test(sum(n for _, n in told(state))), never, reads, to_sql)
+    return _windowed(count, test, days, total, told, reads, to_sql)
 
 
 def _windowed(  # noqa: PLR0913, PLR0917 - the ways to look at one thing

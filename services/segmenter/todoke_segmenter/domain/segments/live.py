@@ -8,6 +8,7 @@
 | a person is first heard of     | every rule, after their first event     | the segments they enter by it          |
 | two people turn out to be one  | every rule                              | what neither was in, and what they left |
 | a segment is published, or changed | that segment's rule                 | nothing: whoever is in it is in it     |
+| a segment is withdrawn         | nothing                                 | that whoever was in it has left it     |
 
 Rules
 1. First the clock, then the news: what was due before an event is decided on the state before it.
@@ -53,13 +54,15 @@ class LiveSegments:
         self._moment = Moment.at(now, zone)
 
     def catch_up(self, person: UUID, membership: Membership, state: PersonState) -> list[Change]:
-        """What time alone has changed by now; then, in silence, what was published since they were last asked."""
+        """What time alone has changed by now; then what was withdrawn, and in silence what was published, since they
+        were last asked."""
         if membership.revision is None:
             return []
         changes: list[Change] = []
         if membership.next_check_at is not None and membership.next_check_at <= self._now:
             changes = self._follow_clock(person, membership, state)
         if membership.revision < self._rules.revision:
+            changes += self._leave_withdrawn(person, membership)
             self._learn(membership, state)
         return changes
 
@@ -112,6 +115,15 @@ class LiveSegments:
             due = _earliest(rules, state, moment)
         membership.next_check_at, membership.is_dirty = due, True
         membership.checked_at = max(self._now, membership.checked_at or self._now)
+        return changes
+
+    def _leave_withdrawn(self, person: UUID, membership: Membership) -> list[Change]:
+        """Out of what was withdrawn since they were last asked, now; one that is in force again they enter anew."""
+        known, now = membership.revision or 0, self._moment_of(membership).now
+        changes: list[Change] = []
+        for name in sorted(name for name in membership.since if self._rules.withdrawn.get(name, 0) > known):
+            at = membership.move(name, enters=False, at=now)
+            changes.append(Change(name, False, at, segment_change_id(name, person, at), by_clock=True))
         return changes
 
     def _learn(self, membership: Membership, state: PersonState) -> None:

@@ -18,7 +18,7 @@ _DAYS = ("visits", "product_views", "searches", "clicks", "orders", "returns", "
 _DAY_PARTS = tuple(f"days.{name}" for name in _DAYS)
 _get_days = attrgetter(*_DAYS)
 _NO_DAY = Day()
-_BY_NAME = ("profile", "tags", "consents", "answers", "products")
+_BY_NAME = ("profile", "tags", "consents", "answers", "products", "stores")
 """Fields whose every entry is a part of its own. `tags` and its like without a name: any of them."""
 _WHOLE = {
     "points": "points",
@@ -51,6 +51,8 @@ def parts_read(condition: Condition) -> frozenset[str]:  # noqa: PLR0911 - one f
             return parts_read(part)
         case Count(attribute="bought" | "viewed", products=products):
             return frozenset(f"products.{product}" for product in products)
+        case Count(attribute="visited_store", products=stores):
+            return frozenset(f"stores.{store}" for store in stores)
         case Count(attribute=attribute) if attribute in _DAYS:
             return frozenset({f"days.{attribute}"})
         case Compare(attribute="tags", operator="has" | "has_any" | "has_all", operand=operand):

@@ -10,7 +10,7 @@ from todoke_segmenter.domain.conditions import Moment, compile_condition
 from todoke_segmenter.domain.conditions.compiled import CLOCK
 from todoke_segmenter.domain.segments.parts import parts_read
 from todoke_segmenter.domain.state import PersonState
-from todoke_shared.conditions import All, Any_, Condition, ConditionError, Not, resolve
+from todoke_shared.conditions import Condition, ConditionError, resolve, segments_named
 from todoke_shared.conditions import Segment as Named
 from todoke_shared.segments.published import PublishedSegment
 
@@ -30,12 +30,16 @@ class Rule:
 
 
 class SegmentRules:
-    """All of them at one revision: the number of the last publication."""
+    """All of them at one revision: the number of the last publication, or withdrawal.
 
-    def __init__(self, published: Iterable[PublishedSegment] = ()) -> None:
+    `withdrawn`: at which revision a segment was last withdrawn, though it may be in force again.
+    """
+
+    def __init__(self, published: Iterable[PublishedSegment] = (), withdrawn: Mapping[str, int] | None = None) -> None:
         known = tuple(published)
+        self.withdrawn = dict(withdrawn or {})
         self.conditions: dict[str, Condition] = {one.segment.segment: one.segment.condition for one in known}
-        self.revision = max((one.revision for one in known), default=0)
+        self.revision = max((*(one.revision for one in known), *self.withdrawn.values()), default=0)
         revisions = {one.segment.segment: one.revision for one in known}
         self.all = tuple(
             rule for name in self.conditions if (rule := _rule(name, self.conditions, revisions)) is not None
@@ -85,17 +89,5 @@ def _within(name: str, conditions: Mapping[str, Condition]) -> set[str]:
         one = waiting.pop()
         if one not in found:
             found.add(one)
-            waiting += _named(conditions[one])
+            waiting += segments_named(conditions[one])
     return found
-
-
-def _named(condition: Condition) -> list[str]:
-    match condition:
-        case Named(name):
-            return [name]
-        case Not(part):
-            return _named(part)
-        case All(parts) | Any_(parts):
-            return [name for part in parts for name in _named(part)]
-        case _:
-            return []

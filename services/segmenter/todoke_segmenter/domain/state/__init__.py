@@ -8,9 +8,10 @@ from todoke_segmenter.domain.state.folding import fold, fold_all
 from todoke_segmenter.domain.state.joining import hand_over, join
 from todoke_segmenter.domain.state.person import TOKYO, Friendship, PersonState
 from todoke_segmenter.domain.state.published import is_published_anew, published_facts
-from todoke_segmenter.domain.state.stored import decode_state, encode_state
+from todoke_segmenter.domain.state.stored import LAYOUT, decode_state, encode_state
 
 __all__ = [
+    "LAYOUT",
     "TOKYO",
     "Friendship",
     "PersonState",

@@ -5,7 +5,7 @@ No event is counted in both: each was folded into one of them, once.
 
 from msgspec.structs import replace
 
-from todoke_segmenter.domain.state import carts, coupons, days, products, registers, tags
+from todoke_segmenter.domain.state import carts, coupons, days, products, registers, stores, tags
 from todoke_segmenter.domain.state.instants import earliest, latest
 from todoke_segmenter.domain.state.person import (
     MAX_ANSWERS,
@@ -39,6 +39,7 @@ def join(a: PersonState, b: PersonState) -> PersonState:
         days=by_day,
         before=before,
         products=products.join(a.products, b.products),
+        stores=stores.join(a.stores, b.stores),
         first_seen_at=earliest(a.first_seen_at, b.first_seen_at),
         last_seen_at=latest(a.last_seen_at, b.last_seen_at),
         first_order_at=earliest(a.first_order_at, b.first_order_at),

@@ -11,6 +11,7 @@ from todoke_segmenter.domain.state.coupons import Coupons
 from todoke_segmenter.domain.state.days import Day, Days
 from todoke_segmenter.domain.state.products import Products
 from todoke_segmenter.domain.state.registers import Register, Subscription
+from todoke_segmenter.domain.state.stores import Stores
 from todoke_segmenter.domain.state.tags import Tags
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -53,6 +54,7 @@ class PersonState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     days: Days = {}
     before: Day = Day()
     products: Products = {}
+    stores: Stores = {}
     first_seen_at: datetime | None = None
     last_seen_at: datetime | None = None
     first_order_at: datetime | None = None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from todoke_segmenter.domain.state.registers import Register, Value
+from todoke_shared.conditions.regions import prefecture
 from todoke_shared.contracts.ec_events import CustomerTold
 
 LONGEST_NAME = 64
@@ -30,6 +31,8 @@ def attributes(data: CustomerTold, raw: Mapping[str, Any], at: datetime, source:
         if name in _READ:
             value = getattr(data, name)
             readable = value is not None or raw[name] is None
+        elif name == "prefecture":
+            value, readable = _canonical_prefecture(value), is_value(value)
         elif name == "registered_at":
             value, readable = _utc_text(data.registered_at), data.registered_at is not None
         else:
@@ -64,6 +67,12 @@ def cut(value: Any) -> Value:
         return [item[:LONGEST_IN_LIST] for item in value[:MAX_LIST]]
     known: int | float | bool | None = value
     return known
+
+
+def _canonical_prefecture(value: object) -> object:
+    """東京都 for Tokyo, tokyo-to, JP-13 or 13, by the table that conditions use; what that does not know, as told."""
+    named = isinstance(value, str | int) and not isinstance(value, bool)
+    return prefecture(str(value)) or value if named else value
 
 
 def _utc_text(instant: datetime | None) -> str | None:

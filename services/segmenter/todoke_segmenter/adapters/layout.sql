@@ -1,0 +1,7 @@
+-- name: layout_in_use$
+-- The newest layout that a segmenter has begun to write; it stays so until this transaction ends.
+SELECT layout FROM state_layout FOR SHARE;
+
+-- name: raise_layout$
+-- A release begins to write layout $1: whoever knows less has ended its batch before, and takes no other.
+UPDATE state_layout SET layout = greatest(layout, $1) RETURNING layout;
