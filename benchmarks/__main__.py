@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.figures import Bench, Figure, table
+from todoke_shared.service import spare_the_collector
 
 NAMES = (
     "ingest",
@@ -57,7 +58,8 @@ def main() -> None:
     if arguments.seconds <= 0:
         parser.error("--seconds must be more than 0")
     console = Console()
-    # uvloop, because uvicorn runs the services on it too.
+    # As the services do, and on uvloop, because uvicorn runs them on it too.
+    spare_the_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             figures = runner.run(run_all(arguments.names or NAMES, arguments.seconds, console))

@@ -3,68 +3,84 @@
 Every id is a UUID version 5 (RFC 9562, section 5.5) of its parts joined by "|".
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha1
 from uuid import UUID, uuid5
 
 _TODOKE = UUID("0f1d7f3e-58f1-5c4e-9b0a-7d0d0ce0e001")
-_EVENT = uuid5(_TODOKE, "event")
-_PERSON = uuid5(_TODOKE, "person")
-_TRIGGER = uuid5(_TODOKE, "trigger")
-_ENROLMENT = uuid5(_TODOKE, "enrolment")
-_MESSAGE = uuid5(_TODOKE, "message")
-_RETRY = uuid5(_TODOKE, "retry")
-_OUTCOME = uuid5(_TODOKE, "outcome")
-_CLICK = uuid5(_TODOKE, "click")
-_ACCOUNT_LINK = uuid5(_TODOKE, "account-link")
-_SEGMENT_CHANGE = uuid5(_TODOKE, "segment-change")
+
+
+def _ids_of(kind: str) -> Callable[[str], UUID]:
+    """`uuid5` below the namespace of a kind, which is hashed once for all of them: twice as fast."""
+    namespace = sha1(uuid5(_TODOKE, kind).bytes, usedforsecurity=False)
+
+    def made_of(parts: str) -> UUID:
+        digest = namespace.copy()
+        digest.update(parts.encode())
+        return UUID(bytes=digest.digest()[:16], version=5)
+
+    return made_of
+
+
+_of_event = _ids_of("event")
+_of_person = _ids_of("person")
+_of_trigger = _ids_of("trigger")
+_of_enrolment = _ids_of("enrolment")
+_of_message = _ids_of("message")
+_of_retry = _ids_of("retry")
+_of_outcome = _ids_of("outcome")
+_of_click = _ids_of("click")
+_of_account_link = _ids_of("account-link")
+_of_segment_change = _ids_of("segment-change")
 
 
 def event_key(shop: str, source: str, source_id: str) -> UUID:
     """The identity of an event in every inbox: shop, source and the id that the source gave it."""
     unmistakable = source.replace("\\", "\\\\").replace("|", "\\|")  # or a|b + c would be a + b|c, and an event be lost
-    return uuid5(_EVENT, f"{shop}|{unmistakable}|{source_id}")
+    return _of_event(f"{shop}|{unmistakable}|{source_id}")
 
 
 def person_id(shop: str, identifier: str) -> UUID:
     """The person first seen under `identifier` (`customer:1`, `visitor:abc`, `line:main:U…`) at `shop`."""
-    return uuid5(_PERSON, f"{shop}|{identifier}")
+    return _of_person(f"{shop}|{identifier}")
 
 
 def trigger_id(cause: UUID, campaign: str, kind: str, person: UUID) -> UUID:
     """What became true of a person for a campaign because of one event."""
-    return uuid5(_TRIGGER, f"{cause}|{campaign}|{kind}|{person}")
+    return _of_trigger(f"{cause}|{campaign}|{kind}|{person}")
 
 
 def enrolment_id(campaign: str, person: UUID, key: str, started_at: datetime) -> UUID:
     """One run of a person through a campaign; two entries in the same instant are one run."""
-    return uuid5(_ENROLMENT, f"{campaign}|{person}|{key}|{started_at.timestamp():.6f}")
+    return _of_enrolment(f"{campaign}|{person}|{key}|{started_at.timestamp():.6f}")
 
 
 def message_id(enrolment: UUID, step: str) -> UUID:
     """The message that a step of an enrolment owes: there is exactly one."""
-    return uuid5(_MESSAGE, f"{enrolment}|{step}")
+    return _of_message(f"{enrolment}|{step}")
 
 
 def retry_key(message: UUID, epoch: int) -> UUID:
     """LINE's retry key for a message. The epoch changes only by an operator's decision (RELIABILITY: identity)."""
-    return uuid5(_RETRY, f"{message}|{epoch}")
+    return _of_retry(f"{message}|{epoch}")
 
 
 def outcome_id(message: UUID, state: str) -> UUID:
     """What became of a message; told twice, it is still one outcome."""
-    return uuid5(_OUTCOME, f"{message}|{state}")
+    return _of_outcome(f"{message}|{state}")
 
 
 def click_id(token: str, at: datetime) -> UUID:
     """A click on a message's link: a double tap, or a second look within the same minute, is the same click."""
-    return uuid5(_CLICK, f"{token}|{int(at.timestamp()) // 60}")
+    return _of_click(f"{token}|{int(at.timestamp()) // 60}")
 
 
 def account_link_key(webhook: UUID) -> UUID:
     """That a LINE user and a customer are one, by LINE's webhook and the shop's nonce, whichever was heard first."""
-    return uuid5(_ACCOUNT_LINK, str(webhook))
+    return _of_account_link(str(webhook))
 
 
 def segment_change_id(segment: str, person: UUID, at: datetime) -> UUID:
     """A person's entering or leaving a segment because an instant has come, whoever saw it, and however late."""
-    return uuid5(_SEGMENT_CHANGE, f"{segment}|{person}|{at.astimezone(UTC).isoformat()}")
+    return _of_segment_change(f"{segment}|{person}|{at.astimezone(UTC).isoformat()}")

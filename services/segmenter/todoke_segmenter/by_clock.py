@@ -16,7 +16,7 @@ from todoke_segmenter.domain.segments import Change, LiveSegments
 from todoke_segmenter.outgoing import count_changes, outgoing
 from todoke_segmenter.rulebook import Rulebook
 from todoke_shared.clock import Clock
-from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.contracts.triggers import MadeTrigger
 from todoke_shared.postgres.stream import Connection, put_outbox
 from todoke_shared.telemetry import metrics
 
@@ -67,7 +67,7 @@ class ByClock:
 
     async def _bring_up_to_date(
         self, connection: Connection, claimed: Sequence[Claimed], now: datetime
-    ) -> tuple[list[Change], list[Trigger]]:
+    ) -> tuple[list[Change], list[MadeTrigger]]:
         if not claimed:
             return [], []
         await check_layout(connection)
@@ -75,7 +75,7 @@ class ByClock:
         live = LiveSegments(await self._rulebook.at_least(newest, connection), now)
         rules = self._rulebook.triggers
         changes: list[Change] = []
-        triggers: list[Trigger] = []
+        triggers: list[MadeTrigger] = []
         for one in claimed:
             found = live.catch_up(one.person, one.membership, one.state)
             changes += found
@@ -85,7 +85,7 @@ class ByClock:
         await put_outbox(connection, [outgoing(trigger) for trigger in triggers])
         return changes, triggers
 
-    def _tell(self, changes: Sequence[Change], triggers: Sequence[Trigger]) -> None:
+    def _tell(self, changes: Sequence[Change], triggers: Sequence[MadeTrigger]) -> None:
         count_changes(changes, triggers)
         if triggers:
             self._wake()

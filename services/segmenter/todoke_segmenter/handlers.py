@@ -27,7 +27,7 @@ from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
-from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.contracts.triggers import MadeTrigger
 from todoke_shared.errors import BadMessageError
 from todoke_shared.kafka.dead_letters import BadRecord, DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import Record
@@ -97,7 +97,7 @@ class Segmenter:
         count_changes(changes, triggers)
         self._wake()
 
-    async def _apply(self, connection: Connection, news: list[Happening]) -> tuple[list[Change], list[Trigger]]:
+    async def _apply(self, connection: Connection, news: list[Happening]) -> tuple[list[Change], list[MadeTrigger]]:
         if not news:
             return [], []
         people = await lock_people(connection, news)
@@ -121,7 +121,7 @@ class _Decided:
         self._live = live
         self._rules = rules
         self.changes: list[Change] = []
-        self.triggers: list[Trigger] = []
+        self.triggers: list[MadeTrigger] = []
 
     def catch_up(self) -> None:
         """What time has changed of these people before any of the news."""
@@ -185,5 +185,5 @@ def _instant(happening: Happening) -> datetime:
     return happening.at
 
 
-def _when(happening: Happening) -> tuple[datetime, str]:
-    return happening.at, str(happening.key)
+def _when(happening: Happening) -> tuple[datetime, int]:
+    return happening.at, happening.key.int

@@ -1,22 +1,23 @@
 """Triggers as records, and as numbers."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from todoke_segmenter.domain.segments import Change
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
-from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.contracts.triggers import MadeTrigger
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.telemetry import metrics
 
 
-def outgoing(trigger: Trigger) -> Outgoing:
+def outgoing(trigger: MadeTrigger) -> Outgoing:
     """A trigger as the outbox takes it."""
     return Outgoing(CUSTOMER_TRIGGERS.name, str(trigger.person).encode(), trigger.to_json())
 
 
-def count_changes(changes: Iterable[Change], triggers: Iterable[Trigger]) -> None:
+def count_changes(changes: Iterable[Change], triggers: Iterable[MadeTrigger]) -> None:
     """Once they are committed."""
-    for change in changes:
-        metrics.SEGMENT_CHANGES.labels(change.segment, "entered" if change.entered else "left").inc()
-    for trigger in triggers:
-        metrics.TRIGGERS.labels(trigger.campaign, trigger.kind).inc()
+    for (segment, entered), number in Counter((change.segment, change.entered) for change in changes).items():
+        metrics.SEGMENT_CHANGES.labels(segment, "entered" if entered else "left").inc(number)
+    for (campaign, kind), number in Counter((trigger.campaign, trigger.kind) for trigger in triggers).items():
+        metrics.TRIGGERS.labels(campaign, kind).inc(number)

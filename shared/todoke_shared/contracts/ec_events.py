@@ -4,7 +4,7 @@ The types are DESIGN.md's. Each type whose `data` a room reads has a model here;
 Anything else a shop wants to tell is `custom.*`.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -188,13 +188,17 @@ class TagTold(EventData):
     tag: Text = None
 
 
-class CustomerIdentified(EventData):
+class AboutIdentity(EventData):
+    """What says who is who."""
+
+
+class CustomerIdentified(AboutIdentity):
     """customer.identified: the subject is also the person known by each of `identifiers` (subjects too)."""
 
     identifiers: tuple[str, ...] = Field(min_length=1, max_length=20)
 
 
-class CustomerUnidentified(EventData):
+class CustomerUnidentified(AboutIdentity):
     """customer.unidentified: from `time` on, visitors and LINE users among `identifiers` are the subject no more.
 
     Each is a person of its own again. What was known until then stays with the subject, and so do members' own ids.
@@ -204,7 +208,7 @@ class CustomerUnidentified(EventData):
     identifiers: tuple[str, ...] = Field(min_length=1, max_length=20)
 
 
-class LinkIssued(EventData):
+class LinkIssued(AboutIdentity):
     """customer.link_issued: the shop has given the customer, who is logged in, a nonce for LINE's account link.
 
     `nonce_sha256`: the nonce's SHA-256 in hexadecimal digits; the nonce itself is a secret, and stays with the shop
@@ -214,7 +218,7 @@ class LinkIssued(EventData):
     nonce_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class FriendImported(EventData):
+class FriendImported(AboutIdentity):
     """friend.imported: the LINE user that the subject names was a friend of the account at `time`, or was none.
 
     `customer_id`: the shop's member who the LINE user is, where that is known.
@@ -250,11 +254,26 @@ DATA_MODELS: dict[str, type[EventData]] = {
 }
 
 
+IDENTITY_TYPES = frozenset(type_ for type_, model in DATA_MODELS.items() if issubclass(model, AboutIdentity))
+"""To ask for the type costs nothing; to ask whether data is of a pydantic model that it is not, 0.3 µs."""
+
+
 class EcEvent(CloudEvent):
     """A shop event as the topic holds it. `check_event` holds its type and data against the vocabulary."""
 
 
-def check_event(event: CloudEvent) -> EventData:
+class Told(Protocol):
+    """What the vocabulary is about, in any reading of an event."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def subject(self) -> str | None: ...
+    @property
+    def data(self) -> dict[str, Any]: ...
+
+
+def check_event(event: Told) -> EventData:
     """Hold an event against the vocabulary and give its typed data. BadMessageError names field and reason."""
     if event.type not in EVENT_TYPES and not event.type.startswith("custom."):
         raise BadMessageError(
@@ -263,6 +282,12 @@ def check_event(event: CloudEvent) -> EventData:
     if event.type not in CATALOGUE_TYPES or event.subject is not None:
         check_subject(event.subject)
     data = read_data(DATA_MODELS.get(event.type, EventData), event.data, "data")
+    if event.type in IDENTITY_TYPES:
+        _check_identity(event, data)
+    return data
+
+
+def _check_identity(event: Told, data: EventData) -> None:
     if isinstance(data, CustomerIdentified | CustomerUnidentified):
         for index, identifier in enumerate(data.identifiers):
             check_subject(identifier, field=f"data.identifiers[{index}]")
@@ -270,10 +295,9 @@ def check_event(event: CloudEvent) -> EventData:
         _check_link(event)
     if isinstance(data, FriendImported) and line_user(event.subject or "") is None:
         raise BadMessageError("must be line:{account}:{userId}; a shop's member is no friend", field="subject")
-    return data
 
 
-def _check_link(event: CloudEvent) -> None:
+def _check_link(event: Told) -> None:
     if not (event.subject or "").startswith("customer:"):
         raise BadMessageError("must be customer:{id}; a nonce is given to a member who is logged in", field="subject")
     if "nonce" in event.data:

@@ -23,8 +23,13 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of a shop, an account or a campaign: it stands in ids, topics' keys and URLs."""
 
 
+def is_plausible(instant: datetime) -> bool:
+    """Whether it may be somebody's present: beyond it, adding a campaign's waits would leave datetime's range."""
+    return 2000 <= instant.year < 2200
+
+
 def _plausible(instant: datetime) -> datetime:
-    if not 2000 <= instant.year < 2200:  # beyond it, adding a campaign's waits would leave datetime's range
+    if not is_plausible(instant):
         raise ValueError("must lie between the years 2000 and 2199; check the clock of the producer")
     return instant
 
@@ -75,14 +80,20 @@ class Contract(BaseModel):
 
 def is_suspect(value: bytes) -> bool:
     """Whether JSON on the wire may hold what `check_json` refuses. False is sure; True asks for a closer look."""
-    shape = value.translate(_SHAPE, b"+")
+    return (
+        is_suspect_if_strict(value)
+        or b"NaN" in value
+        or b"Infinity" in value
+        or b"0E000" in value.translate(_SHAPE, b"+")
+    )
+
+
+def is_suspect_if_strict(value: bytes) -> bool:
+    """The same for a reader that itself refuses NaN, Infinity and a number beyond every float, as msgspec does."""
     return (
         value.count(b"{") + value.count(b"[") > MAX_DEPTH
         or b"\\u0000" in value
-        or b"NaN" in value
-        or b"Infinity" in value
-        or b"0000000000000000000" in shape  # 19 digits
-        or b"0E000" in shape
+        or b"0000000000000000000" in value.translate(_SHAPE)  # 19 digits
     )
 
 

@@ -9,6 +9,7 @@ that comes again from being dead-lettered again.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TypeAlias
 from uuid import UUID
 
@@ -60,7 +61,7 @@ async def move_positions(connection: Connection, cluster: str, records: Sequence
 
 async def admit(connection: Connection, keys: Iterable[UUID]) -> set[UUID]:
     """Put identities into the inbox and give those that were not there."""
-    rows = await connection.fetch(_SQL["admit"], sorted(set(keys)))
+    rows = await connection.fetch(_SQL["admit"], sorted(set(keys), key=attrgetter("int")))
     return {row["key"] for row in rows}
 
 

@@ -14,7 +14,7 @@ from todoke_segmenter.domain.conditions import Moment
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import SegmentRules
 from todoke_segmenter.domain.segments.membership import join
-from todoke_segmenter.domain.segments.rules import Rule
+from todoke_segmenter.domain.segments.questions import Rule
 from todoke_segmenter.domain.state import PersonState
 from todoke_segmenter.domain.state import join as join_states
 from todoke_shared.ids import person_id, segment_change_id

@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.unit.segmenter.happenings import START, added, at, shop
 from todoke_segmenter.domain.happening import Happening

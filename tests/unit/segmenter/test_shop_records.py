@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.direct_producers import Written, attributes, binary, poison, structured, with_headers
+from tests.unit.segmenter.happenings import USER
 from todoke_ingest.domain.cloudevents import read_event
 from todoke_ingest.domain.json_values import read_json
 from todoke_ingest.domain.refusals import RequestRefusedError
 from todoke_segmenter.domain.happening import from_ec_event
-from todoke_segmenter.domain.shop_records import read_shop_event
+from todoke_segmenter.domain.shop_records import ShopEvent, read_shop_event
 from todoke_shared.contracts.ec_events import EcEvent
 from todoke_shared.errors import BadMessageError
 
@@ -19,7 +20,7 @@ AT_THE_DOOR = [kind for kind in POISON if not kind.startswith(("binary", "avro",
 """The rest is about headers, or has no like there: the door fills in a missing time."""
 
 
-def read(written: Written, now: datetime = NOW) -> EcEvent:
+def read(written: Written, now: datetime = NOW) -> ShopEvent:
     """As the segmenter does: a record, then its event against the vocabulary."""
     headers = tuple((name, value or b"") for name, value in written.headers)
     event = read_shop_event(written.value, headers, now)
@@ -37,7 +38,7 @@ def test_both_modes_and_no_mode_are_the_same_event() -> None:
         read(with_headers(structured("a", NOW, data), content_type=b"application/json")),
         read(with_headers(binary("a", NOW, data), content_type=b"Application/JSON; charset=utf-8")),
     ]
-    assert {event.to_json() for event in events} == {events[0].to_json()}
+    assert all(event == events[0] for event in events)
     assert events[0].data == data
     assert events[0].subject == "customer:a"
 
@@ -52,6 +53,7 @@ def test_binary_data_may_be_missing_and_extensions_are_carried() -> None:
     """A value of nothing is no data; what nobody knows is kept."""
     event = read(Written("a", None, binary("a", NOW, shop="main", traceparent="00-ab-cd-01").headers))
     assert (event.data, event.shop) == ({}, "main")
+    assert isinstance(event, EcEvent)
     assert event.model_extra == {"traceparent": "00-ab-cd-01"}
 
 
@@ -88,6 +90,24 @@ def test_the_topic_takes_what_the_door_takes(changes: dict[str, object]) -> None
     """Spelled in any way that RFC 3339 has."""
     good = structured("a", NOW, **changes)
     assert read_event({**attributes("a", NOW, **changes), "data": {}}, NOW).id == read(good).id == "a"
+
+
+@pytest.mark.parametrize(
+    ("type_", "subject", "data", "also", "apart"),
+    [
+        ("customer.identified", "customer:1", {"identifiers": ["visitor:a"]}, ("visitor:a",), ()),
+        ("customer.unidentified", "customer:1", {"identifiers": ["visitor:a"]}, (), ("visitor:a",)),
+        ("friend.imported", f"line:main:{USER}", {"friend": True, "customer_id": "1"}, ("customer:1",), ()),
+        ("page.viewed", "customer:1", {"identifiers": ["visitor:a"]}, (), ()),
+    ],
+)
+def test_an_event_says_who_is_who(
+    type_: str, subject: str, data: dict[str, object], also: tuple[str, ...], apart: tuple[str, ...]
+) -> None:
+    """Those that are about it do, and no other."""
+    happening = from_ec_event(read(structured("a", NOW, data, type=type_, subject=subject)))
+    assert happening is not None
+    assert (happening.also, happening.apart) == (also, apart)
 
 
 def test_a_producers_clock_may_be_a_quarter_of_an_hour_ahead_and_no_more() -> None:

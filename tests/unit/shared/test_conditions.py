@@ -1,12 +1,24 @@
 """Conditions: what can be written, what is told about the rest, and the laws that a condition keeps."""
 
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from todoke_shared.conditions import All, Any_, Compare, Condition, ConditionError, Not, holds, parse_condition
+from todoke_shared.conditions import (
+    All,
+    Any_,
+    Compare,
+    Condition,
+    ConditionError,
+    Not,
+    holds,
+    parse_condition,
+    predicate,
+)
+from todoke_shared.conditions.model import Operator
 
 ATTRIBUTES = ("cart.items", "friend", "orders.ever", "event.amount", "event.order.channel")
 NUMERIC = ("at_least", "at_most", "more_than", "less_than")
@@ -152,3 +164,12 @@ def test_a_condition_deeper_than_anybody_writes_is_refused() -> None:
         written = {"not": written}
     with pytest.raises(ConditionError, match="nested too deeply"):
         parse_condition(written)
+
+
+@given(
+    st.sampled_from([*NUMERIC, "is"]), st.integers() | st.floats(allow_nan=False, allow_infinity=False), st.integers()
+)
+def test_a_whole_number_is_tested_as_any_number_is(operator: Operator, operand: float, number: int) -> None:
+    """The quick test for counts and sums knows fewer kinds of values, and gives no other answer."""
+    for near in (number, math.floor(operand), math.ceil(operand)):
+        assert predicate.number_test_of(operator, operand)(near) is predicate.test_of(operator, operand)(near)

@@ -1,7 +1,7 @@
 """Identities: the same cause, the same id; another cause, another id; today's ids are tomorrow's."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -27,6 +27,13 @@ def test_ids_of_today_are_ids_of_tomorrow() -> None:
     ]
     assert str(ids.event_key("main", "https://shop.example", "evt-1")) == "cf7e75bf-88d3-577e-8640-8b469ca535d9"
     assert str(ids.trigger_id(PERSON, "welcome", "enter", PERSON)) == "cde95a6b-b427-5325-bda0-8acbd9be3bba"
+
+
+@given(st.text(max_size=9))
+def test_an_id_is_a_uuid_of_version_5(name: str) -> None:
+    """As any other system can make it from its parts, by the standard's own rule."""
+    people = uuid5(UUID("0f1d7f3e-58f1-5c4e-9b0a-7d0d0ce0e001"), "person")
+    assert ids.person_id("main", name) == uuid5(people, f"main|{name}")
 
 
 @example([("a|b", "c"), ("a", "b|c")])

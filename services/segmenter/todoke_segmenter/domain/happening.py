@@ -1,15 +1,17 @@
 """A shop event, a LINE event or a click, as the segmenter sees each: it happened to a person at an instant."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from todoke_segmenter.domain.shop_records import ShopEvent
 from todoke_shared.contracts.ec_events import (
     HISTORY_TYPES,
+    IDENTITY_TYPES,
     CustomerIdentified,
     CustomerUnidentified,
-    EcEvent,
     EventData,
     FriendImported,
     check_event,
@@ -35,8 +37,7 @@ _CARRIED = frozenset(
 data is the shop's own, from its button; a field that LINE adds may be anything."""
 
 
-@dataclass(frozen=True)
-class Happening:
+class Happening(msgspec.Struct, frozen=True):
     """`type` is the event type, LINE's with `line.` before it. `source` is who told it.
 
     `also` are further identifiers of the same person, `apart` those that are the same person no more.
@@ -85,7 +86,7 @@ class Happening:
         return (self.subject, *self.also, *self.apart)
 
 
-def from_ec_event(event: EcEvent) -> Happening | None:
+def from_ec_event(event: ShopEvent) -> Happening | None:
     """A shop event about a person; None for one about a product. BadMessageError when it is out of the vocabulary."""
     data = check_event(event)
     if event.subject is None:
@@ -99,10 +100,10 @@ def from_ec_event(event: EcEvent) -> Happening | None:
         at=event.time,
         data=data,
         raw=event.data,
-        also=_also(data),
+        also=_also(data) if event.type in IDENTITY_TYPES else (),
         history=history,
         source=event.source,
-        apart=data.identifiers if isinstance(data, CustomerUnidentified) else (),
+        apart=_apart(data) if event.type in IDENTITY_TYPES else (),
     )
 
 
@@ -113,6 +114,10 @@ def _also(data: EventData) -> tuple[str, ...]:
         case FriendImported(customer_id=str(customer)):
             return (f"customer:{customer}",)
     return ()
+
+
+def _apart(data: EventData) -> tuple[str, ...]:
+    return data.identifiers if isinstance(data, CustomerUnidentified) else ()
 
 
 def from_line_event(event: LineEvent) -> Happening | None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from todoke_shared.contracts.ec_events import CATALOGUE_TYPES, AboutProduct, EcEvent, read_data
+from todoke_segmenter.domain.shop_records import ShopEvent
+from todoke_shared.contracts.ec_events import CATALOGUE_TYPES, AboutProduct, read_data
 
 Value = str | float | int | bool | None
 """None: told to be unknown."""
@@ -48,7 +49,7 @@ class ProductTold:
         return max(told.at for told in self.fields.values())
 
 
-def product_told(event: EcEvent) -> ProductTold | None:
+def product_told(event: ShopEvent) -> ProductTold | None:
     """What an event tells of a product; None where it is about something else.
 
     BadMessageError as `check_event` raises it.

@@ -11,19 +11,22 @@ the change, so that a run that began with it ends, and one that was refused begi
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from msgspec.structs import replace
+
 from todoke_segmenter.domain.conditions import Compiled, Moment, compile_condition
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import Change
-from todoke_segmenter.domain.state import TOKYO, PersonState, published_facts
+from todoke_segmenter.domain.state import TOKYO, PersonState, published_cart
 from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per
 from todoke_shared.conditions import Condition, ConditionError, resolve
 from todoke_shared.contracts.ec_events import CART_CHANGES
-from todoke_shared.contracts.triggers import Cause, Trigger, TriggerKind
+from todoke_shared.contracts.triggers import MadeCause, MadeTrigger, TriggerKind
 from todoke_shared.ids import trigger_id
 
 logger = logging.getLogger("todoke.triggers")
@@ -38,8 +41,7 @@ class _Rule:
     condition: Compiled | None
 
 
-@dataclass(frozen=True)
-class _News:
+class _News(msgspec.Struct, frozen=True):
     """What campaigns hear: an event, or a change of a segment. Conditions see `raw`; `carried` is stored."""
 
     type: str
@@ -67,7 +69,7 @@ class TriggerRules:
 
     def decide(
         self, happening: Happening, person: UUID, state: PersonState, before: PersonState | None = None
-    ) -> list[Trigger]:
+    ) -> list[MadeTrigger]:
         """The triggers of one event, given the person's state just after it. Clocks stand where they stood then.
 
         `before`: the state just before it; without it no late news is told of.
@@ -84,7 +86,7 @@ class TriggerRules:
 
     def decide_change(
         self, change: Change, person: UUID, shop: str, state: PersonState, *, may_start: bool = True
-    ) -> list[Trigger]:
+    ) -> list[MadeTrigger]:
         """The triggers of a person's entering or leaving a segment."""
         rules = self._by_segment.get((change.type, change.segment))
         if not rules:
@@ -93,7 +95,7 @@ class TriggerRules:
         news = _News(change.type, change.cause, change.at, shop, person, told, told)
         return _triggers(rules, news, state, may_start=may_start)
 
-    def _late_news(self, news: _News, before: PersonState, state: PersonState) -> list[Trigger]:
+    def _late_news(self, news: _News, before: PersonState, state: PersonState) -> list[MadeTrigger]:
         """What holds now of the cart as it was last changed, and did not before this older event was known."""
         last = state.cart.changed_at
         if last is None or last <= news.at:
@@ -128,19 +130,23 @@ def _compiled(condition: Condition | None, segments: Mapping[str, Condition], ac
     return None if condition is None else compile_condition(resolve(condition, segments), account)
 
 
-def _triggers(rules: Iterable[_Rule], news: _News, state: PersonState, *, may_start: bool) -> list[Trigger]:
-    moment = Moment.at(news.at, TOKYO, news.raw)
-    triggers = [
-        _trigger(rule, news, state)
-        for rule in rules
-        if (may_start or rule.kind != "enter") and (rule.condition is None or rule.condition.holds(state, moment))
-    ]
-    return latest_of_each(triggers)
+def _triggers(rules: Iterable[_Rule], news: _News, state: PersonState, *, may_start: bool) -> list[MadeTrigger]:
+    moment = None
+    triggers: list[MadeTrigger] = []
+    for rule in rules:
+        if rule.kind == "enter" and not may_start:
+            continue
+        if rule.condition is not None:
+            moment = moment or Moment.at(news.at, TOKYO, news.raw)
+            if not rule.condition.holds(state, moment):
+                continue
+        triggers.append(_trigger(rule, news, state))
+    return latest_of_each(triggers) if len(triggers) > 1 else triggers
 
 
-def latest_of_each(triggers: Iterable[Trigger]) -> list[Trigger]:
+def latest_of_each(triggers: Iterable[MadeTrigger]) -> list[MadeTrigger]:
     """Two exits by one event are one exit, that which ends more: of every run (no key), and as of later."""
-    latest: dict[UUID, Trigger] = {}
+    latest: dict[UUID, MadeTrigger] = {}
     for trigger in triggers:
         known = latest.get(trigger.id)
         if known is None or (trigger.key == "", trigger.at) >= (known.key == "", known.at):
@@ -148,10 +154,10 @@ def latest_of_each(triggers: Iterable[Trigger]) -> list[Trigger]:
     return list(latest.values())
 
 
-def _trigger(rule: _Rule, news: _News, state: PersonState) -> Trigger:
+def _trigger(rule: _Rule, news: _News, state: PersonState) -> MadeTrigger:
     campaign = rule.campaign
-    context = {"event": news.carried, "cart": published_facts(state)["cart"]} if rule.kind == "enter" else {}
-    return Trigger(
+    context = {"event": news.carried, "cart": published_cart(state)} if rule.kind == "enter" else {}
+    return MadeTrigger(
         id=trigger_id(news.key, campaign.campaign, rule.kind, news.person),
         kind=rule.kind,
         shop=news.shop,
@@ -159,7 +165,7 @@ def _trigger(rule: _Rule, news: _News, state: PersonState) -> Trigger:
         person=news.person,
         key=_run_key(rule, news),
         at=news.at,
-        cause=Cause(type=news.type, key=news.key),
+        cause=MadeCause(type=news.type, key=news.key),
         context=context,
     )
 

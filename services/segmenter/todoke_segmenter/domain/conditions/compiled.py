@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from todoke_segmenter.domain.conditions.moment import Moment
+from todoke_segmenter.domain.conditions.numbers import Bound
 from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Operand, Operator
 
@@ -64,12 +65,14 @@ class Compiled:
     `expiring`, `coupons`, `subscriptions`, `cart`, `friend`, `days`, `products`, an instant's field such as
     `last_order_at`; `event` for an event's own data; CLOCK when time alone can change the answer.
     `to_sql` writes the condition as an SQL expression that is true or false, never NULL. ValueError for `event.…`.
+    `bound`: all that the condition asks, where it holds a number against a bound that others hold it against too.
     """
 
     holds: Callable[[PersonState, Moment], bool]
     next_change: Callable[[PersonState, Moment], datetime | None]
     reads: frozenset[str]
     to_sql: Callable[[Query], str]
+    bound: Bound | None = None
 
     def sql(self, moment: Moment, state: str = "state", first: int = 1) -> Sql:
         """The condition at a moment as SQL over a row of `people`.

@@ -1,7 +1,6 @@
 """How often and how much: over the shop's local days, or ever."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -9,24 +8,17 @@ from operator import attrgetter
 from todoke_segmenter.domain.conditions.compiled import CLOCK, Compiled, Query, never, number_sql
 from todoke_segmenter.domain.conditions.moment import Moment
 from todoke_segmenter.domain.conditions.money import in_sen
+from todoke_segmenter.domain.conditions.numbers import Bound, Course, Number, bound_of, course_of, day_of_change
 from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Count, Operand
-from todoke_shared.conditions.predicate import Test, test_of
-
-Days = Callable[[PersonState], Iterable[tuple[int, int]]]
-"""A person's days, each with what counts on it."""
-
-Total = Callable[[PersonState, int, int], int]
-"""What counts after one day, until the end of another."""
-
-_NO_DAY_IS_LATER = 10**7
+from todoke_shared.conditions.predicate import Test, number_test_of
 
 
 def of_days(count: Count) -> Compiled:
     """Orders, visits and their like: one number a day."""
     field, days = count.attribute, count.days
     operand: Operand = in_sen(count.operand) if field == "amount" else count.operand
-    test, get = test_of(count.operator, operand), attrgetter(field)
+    test, number = number_test_of(count.operator, operand), _number(field, days)
 
     def to_sql(query: Query) -> str:
         rows = f"jsonb_each({query.state}->'days') AS d (day, told)"
@@ -35,35 +27,53 @@ def of_days(count: Count) -> Compiled:
             total = f"({total} + coalesce(({query.state}->'before'->>'{field}')::numeric, 0))"
         return number_sql(query, total, count.operator, operand)
 
-    if days is None:
-        return Compiled(
-            lambda state, _: test(sum(map(get, state.days.values())) + get(state.before)),
-            never,
-            frozenset({"days"}),
-            to_sql,
-        )
-
-    def told(state: PersonState) -> Iterable[tuple[int, int]]:
-        return [(day, get(told)) for day, told in state.days.items()]
-
-    return _windowed(count, test, days, _total_of(field), told, frozenset({"days"}), to_sql)
+    return _compiled(test, number, frozenset({"days"}), to_sql, bound_of(number, count.operator, operand))
 
 
 @cache
-def _total_of(field: str) -> Total:
-    """Many conditions ask for the same number of the same person, held against others: it is added up once in a row."""
-    get = attrgetter(field)
-    last_asked: tuple[PersonState | None, int, int, int] = (None, 0, 0, 0)
+def _number(field: str, length: int | None) -> Number:
+    days = _Days(field, length)
+    return Number(days.total, days.course, goes_on=length is not None)
 
-    def total(state: PersonState, after: int, until: int) -> int:
-        nonlocal last_asked
-        known, known_after, known_until, number = last_asked
-        if state is not known or after != known_after or until != known_until:
-            number = sum([get(told) for day, told in state.days.items() if after < day <= until])
-            last_asked = (state, after, until, number)
-        return number
 
-    return total
+class _Days:
+    """What counts of the last `length` days, today among them; or, with None, ever.
+
+    Many conditions ask for it of the same person, and hold it against others: it is added up once in a row.
+    """
+
+    def __init__(self, field: str, length: int | None) -> None:
+        self._get = attrgetter(field)
+        self._length = length
+        self._last_total: tuple[PersonState | None, int, int] = (None, 0, 0)
+        self._last_course: tuple[PersonState | None, int, Course] = (None, 0, [])
+
+    def total(self, state: PersonState, today: int) -> int:
+        """What counts today."""
+        known, day, total = self._last_total
+        if known is not state or day != today:
+            total = self._add_up(state, today)
+            self._last_total = (state, today, total)
+        return total
+
+    def course(self, state: PersonState, today: int) -> Course:
+        """What counts from today on."""
+        length = self._length
+        if length is None:
+            return [(today, self.total(state, today))]
+        known, day, course = self._last_course
+        if known is not state or day != today:
+            get = self._get
+            course = course_of([(day, day + length, get(told)) for day, told in state.days.items()], today)
+            self._last_course = (state, today, course)
+        return course
+
+    def _add_up(self, state: PersonState, today: int) -> int:
+        get = self._get
+        if self._length is None:
+            return int(sum(map(get, state.days.values())) + get(state.before))
+        before = today - self._length
+        return sum([get(told) for day, told in state.days.items() if before < day <= today])
 
 
 def of_products(count: Count) -> Compiled:
@@ -79,15 +89,11 @@ def of_stores(count: Count) -> Compiled:
 def _of_names(count: Count, part: str, field: str) -> Compiled:
     """What is counted by day (`field`) of each of some names in a `part` of the state."""
     days, names = count.days, tuple(dict.fromkeys(count.products))
-    test, get_known, get = test_of(count.operator, count.operand), attrgetter(part), attrgetter(field)
-    reads = frozenset({part})
+    test, get_known, get = number_test_of(count.operator, count.operand), attrgetter(part), attrgetter(field)
 
-    def told(state: PersonState) -> Iterable[tuple[int, int]]:
+    def told(state: PersonState) -> list[tuple[int, int]]:
         known = get_known(state)
         return [one for name in names if name in known for one in get(known[name]).items()]
-
-    def total(state: PersonState, first: int, last: int) -> int:
-        return sum([n for day, n in told(state) if first < day <= last])
 
     def to_sql(query: Query) -> str:
         each = f"unnest({query.texts(names)}) AS w (name)"
@@ -95,56 +101,33 @@ def _of_names(count: Count, part: str, field: str) -> Compiled:
         total = _total_sql("d.n::numeric", rows, _within(query, "d.day", days))
         return number_sql(query, total, count.operator, count.operand)
 
-    if days is None:
-        return Compiled(lambda state, _: test(sum(n for _, n in told(state))), never, reads, to_sql)
-    return _windowed(count, test, days, total, told, reads, to_sql)
+    def total(state: PersonState, today: int) -> int:
+        if days is None:
+            return sum([n for _, n in told(state)])
+        return sum([n for day, n in told(state) if today - days < day <= today])
+
+    def course(state: PersonState, today: int) -> Course:
+        if days is None:
+            return [(today, total(state, today))]
+        return course_of([(day, day + days, n) for day, n in told(state)], today)
+
+    return _compiled(test, Number(total, course, goes_on=days is not None), frozenset({part}), to_sql)
 
 
-def _windowed(  # noqa: PLR0913, PLR0917 - the ways to look at one thing
-    count: Count,
-    test: Test,
-    length: int,
-    total: Total,
-    days: Days,
-    reads: frozenset[str],
-    to_sql: Callable[[Query], str],
+def _compiled(
+    test: Test, number: Number, reads: frozenset[str], to_sql: Callable[[Query], str], bound: Bound | None = None
 ) -> Compiled:
-    """Today and the `length` - 1 days before it."""
-    wants_many = count.operator in ("at_least", "more_than")
+    total, course = number.total, number.course
 
     def holds(state: PersonState, moment: Moment) -> bool:
-        last = moment.today
-        return test(total(state, last - length, last))
+        return test(total(state, moment.today))
 
     def next_change(state: PersonState, moment: Moment) -> datetime | None:
-        last = moment.today
-        # Days only fall out of the window, unless one is still to come: what is too little now stays so.
-        if wants_many and not test(total(state, last - length, _NO_DAY_IS_LATER)):
-            return None
-        spans = ((day, day + length, n) for day, n in days(state))
-        return moment.start_of(day_of_change(test, spans, last))
+        return moment.start_of(day_of_change(test, course(state, moment.today)))
 
-    return Compiled(holds, next_change, reads | {CLOCK}, to_sql)
-
-
-def day_of_change(test: Test, spans: Iterable[tuple[int, int, int]], today: int) -> int | None:
-    """The first day after today on which the test has another answer; each span counts from a day until before one."""
-    steps: defaultdict[int, int] = defaultdict(int)
-    total = 0
-    for first, end, n in spans:
-        if end <= today:
-            continue
-        if first > today:
-            steps[first] += n
-        else:
-            total += n
-        steps[end] -= n
-    answer = test(total)
-    for day in sorted(steps):
-        total += steps[day]
-        if test(total) is not answer:
-            return day
-    return None
+    if not number.goes_on:
+        return Compiled(holds, never, reads, to_sql, bound)
+    return Compiled(holds, next_change, reads | {CLOCK}, to_sql, bound)
 
 
 def _within(query: Query, day: str, length: int | None) -> str:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from todoke_segmenter.domain.conditions.compiled import CLOCK, Compiled, Query, never, number_sql
-from todoke_segmenter.domain.conditions.counting import day_of_change
 from todoke_segmenter.domain.conditions.dates import LATEST, VALID_DATE, date_of, iso
 from todoke_segmenter.domain.conditions.moment import Moment
+from todoke_segmenter.domain.conditions.numbers import course_of, day_of_change
 from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Compare, Count, Operator
 from todoke_shared.conditions.predicate import test_of
@@ -110,7 +110,7 @@ def of_expiring(count: Count) -> Compiled:
     def next_change(state: PersonState, moment: Moment) -> datetime | None:
         ahead = last(0)
         spans = ((day - ahead, day + 1, value) for day, value in points(state))
-        return moment.start_of(day_of_change(test, spans, moment.today))
+        return moment.start_of(day_of_change(test, course_of(spans, moment.today)))
 
     def to_sql(query: Query) -> str:
         today = query.moment.today

@@ -7,6 +7,7 @@ time zone: at midnight, or where summer time leaves midnight out, at the instant
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 from typing import Any, Self
 
 _LAST_DAY = date.max.toordinal() - 1
@@ -34,9 +35,12 @@ class Moment:
 
     def start_of(self, day: int | None) -> datetime | None:
         """The instant (UTC) at which a day begins; None for no day, and for one beyond the calendar."""
-        if day is None or not 0 < day <= _LAST_DAY:
-            return None
-        return datetime.combine(date.fromordinal(day), time.min, self.zone).astimezone(UTC)
+        return None if day is None or not 0 < day <= _LAST_DAY else _midnight(day, self.zone)
+
+
+@lru_cache(4096)  # nearly everybody waits for one of the coming days
+def _midnight(day: int, zone: tzinfo) -> datetime:
+    return datetime.combine(date.fromordinal(day), time.min, zone).astimezone(UTC)
 
 
 def first_day(answer: Callable[[int], bool], days: Iterable[int], today: int) -> int | None:

@@ -1,7 +1,7 @@
 """Which segments a person is in, since when, and when the clock alone may next change that (docs/adr/0019).
 
-`rules` are the segments in force, compiled; `membership` is what is kept of a person; `parts` says what an event
-changed; `live` brings the three together.
+`rules` are the segments in force, compiled, and `questions` how they are asked; `membership` is what is kept of a
+person; `parts` says what an event changed; `live` brings these together.
 """
 
 from todoke_segmenter.domain.segments.live import Change, LiveSegments

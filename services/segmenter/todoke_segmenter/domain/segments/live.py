@@ -16,20 +16,21 @@ Rules
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from uuid import UUID
+
+import msgspec
 
 from todoke_segmenter.domain.conditions import Moment
 from todoke_segmenter.domain.segments.membership import Membership
 from todoke_segmenter.domain.segments.parts import parts_changed
-from todoke_segmenter.domain.segments.rules import Rule, SegmentRules
+from todoke_segmenter.domain.segments.questions import Moved, Question
+from todoke_segmenter.domain.segments.rules import SegmentRules
 from todoke_segmenter.domain.state import TOKYO, PersonState
 from todoke_shared.ids import segment_change_id
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A person entered or left a segment. `cause`: the event that did it, or the coming of the instant `at`."""
 
     segment: str
@@ -74,17 +75,17 @@ class LiveSegments:
         if asked_of is state:
             return []
         if asked_of is None:
-            rules: Iterable[Rule] = self._rules.all
+            questions: Iterable[Question] = self._rules.questions
             membership.revision, membership.is_dirty = self._rules.revision, True
         else:
-            rules = self._rules.reading(parts_changed(asked_of, state))
+            questions = self._rules.reading(parts_changed(asked_of, state))
         membership.asked_of = state
-        moved = self._ask(rules, membership, state, self._moment_of(membership))
+        moved = self._ask(questions, membership, state, self._moment_of(membership))
         changes = [
-            Change(rule.segment, enters, membership.move(rule.segment, enters=enters, at=at), cause, by_clock=False)
-            for rule, enters in moved
+            Change(segment, enters, membership.move(segment, enters=enters, at=at), cause, by_clock=False)
+            for segment, enters in moved
         ]
-        membership.waiting = {*rules, *(membership.waiting or ())}
+        membership.waiting = {*questions, *(membership.waiting or ())}
         return [] if silent else changes
 
     def look_ahead(self, membership: Membership) -> None:
@@ -93,9 +94,7 @@ class LiveSegments:
         if state is None or membership.waiting is None:
             return
         moment = self._moment_of(membership)
-        for rule in membership.waiting:
-            if rule.next_change is not None:
-                membership.check_by(rule.next_change(state, moment))
+        membership.check_by(_earliest(membership.waiting, state, moment))
         membership.waiting = None
         membership.checked_at = moment.now
         membership.forget_old(moment.now)
@@ -107,11 +106,9 @@ class LiveSegments:
         due = membership.next_check_at
         while due is not None and due <= self._now:
             moment = Moment.at(due, self._zone)
-            for rule, enters in self._ask(rules, membership, state, moment):
-                at = membership.move(rule.segment, enters=enters, at=due)
-                changes.append(
-                    Change(rule.segment, enters, at, segment_change_id(rule.segment, person, at), by_clock=True)
-                )
+            for segment, enters in self._ask(rules, membership, state, moment):
+                at = membership.move(segment, enters=enters, at=due)
+                changes.append(Change(segment, enters, at, segment_change_id(segment, person, at), by_clock=True))
             due = _earliest(rules, state, moment)
         membership.next_check_at, membership.is_dirty = due, True
         membership.checked_at = max(self._now, membership.checked_at or self._now)
@@ -130,26 +127,26 @@ class LiveSegments:
         known = membership.revision or 0
         rules = [rule for rule in self._rules.all if rule.revision > known]
         moment = self._moment_of(membership)
-        for rule, enters in self._ask(rules, membership, state, moment):
-            membership.move(rule.segment, enters=enters, at=moment.now)
+        for segment, enters in self._ask(rules, membership, state, moment):
+            membership.move(segment, enters=enters, at=moment.now)
         membership.check_by(_earliest(rules, state, moment))
         membership.revision, membership.checked_at, membership.is_dirty = self._rules.revision, moment.now, True
 
-    def _ask(
-        self, rules: Iterable[Rule], membership: Membership, state: PersonState, moment: Moment
-    ) -> list[tuple[Rule, bool]]:
-        """The rules whose answer is a new one, and the answer. Leaving comes before entering; names keep the order."""
+    def _ask(self, questions: Iterable[Question], membership: Membership, state: PersonState, moment: Moment) -> Moved:
+        """The segments whose answer is a new one. Leaving comes before entering; names keep the order."""
         since = membership.since
-        moved = [
-            (rule, enters) for rule in rules if (enters := rule.holds(state, moment)) is not (rule.segment in since)
-        ]
-        return sorted(moved, key=lambda one: (one[1], one[0].segment)) if len(moved) > 1 else moved
+        moved = [one for question in questions for one in question.moved(since, state, moment)]
+        return sorted(moved, key=_leaving_first) if len(moved) > 1 else moved
 
     def _moment_of(self, membership: Membership) -> Moment:
         checked_at = membership.checked_at
         return self._moment if checked_at is None or checked_at <= self._now else Moment.at(checked_at, self._zone)
 
 
-def _earliest(rules: Iterable[Rule], state: PersonState, moment: Moment) -> datetime | None:
-    changes = (rule.next_change(state, moment) for rule in rules if rule.next_change is not None)
-    return min((change for change in changes if change is not None), default=None)
+def _leaving_first(moved: tuple[str, bool]) -> tuple[bool, str]:
+    return moved[1], moved[0]
+
+
+def _earliest(questions: Iterable[Question], state: PersonState, moment: Moment) -> datetime | None:
+    changes = [question.next_change(state, moment) for question in questions if question.next_change is not None]
+    return min([change for change in changes if change is not None], default=None)

@@ -1,10 +1,11 @@
 """What is kept of a person's segments, beside their state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from todoke_segmenter.domain.segments.rules import Rule
+import msgspec
+
+from todoke_segmenter.domain.segments.questions import Question
 from todoke_segmenter.domain.state import PersonState
 
 Since = dict[str, datetime]
@@ -15,25 +16,24 @@ REMEMBERED = timedelta(days=40)
 """How long it is known when a segment was left: longer than a topic keeps an event that is late (30 days)."""
 
 
-@dataclass(slots=True)
-class Membership:
+class Membership(msgspec.Struct):
     """`since`: the segments the person is in. `left`: those left lately. `revision`: of the rules last asked, or None.
 
     `checked_at`: the shop's time then; time never goes back for a person, whichever machine's clock looks.
     `next_check_at`: no answer changes before it without an event. It may be early, and is never late.
-    `asked_of`: the state that the answers are about; None: they must all be asked again. `waiting`: rules that were
-    asked, and not yet for their next change. `has_moved`: other segments are to be stored; `is_dirty`: anything is.
+    `asked_of`: the state that the answers are about; None: they must all be asked again. `waiting`: what was asked, and
+    not yet for its next change. `has_moved`: other segments are to be stored; `is_dirty`: anything is.
     """
 
-    since: Since = field(default_factory=dict)
-    left: Since = field(default_factory=dict)
+    since: Since = {}
+    left: Since = {}
     revision: int | None = None
     checked_at: datetime | None = None
     next_check_at: datetime | None = None
     asked_of: PersonState | None = None
     has_moved: bool = False
     is_dirty: bool = False
-    waiting: set[Rule] | None = None
+    waiting: set[Question] | None = None
 
     def move(self, segment: str, *, enters: bool, at: datetime) -> datetime:
         """Enter or leave a segment, and say when: `at`, or just after the last time it was entered or left."""
@@ -57,7 +57,7 @@ class Membership:
 
     def forget_old(self, now: datetime) -> None:
         """What was left long ago needs no remembering."""
-        if any(now - at > REMEMBERED for at in self.left.values()):
+        if self.left and any(now - at > REMEMBERED for at in self.left.values()):
             self.left = {segment: at for segment, at in self.left.items() if now - at <= REMEMBERED}
             self.has_moved = True
 

@@ -3,22 +3,25 @@
 Finer than the fields: a segment of those who bought one product is not asked again when another is looked at.
 """
 
-from collections.abc import Iterator, Mapping
-from operator import attrgetter
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeVar
+
+from msgspec.structs import astuple
 
 from todoke_segmenter.domain.conditions import compile_condition
 from todoke_segmenter.domain.conditions.compiled import CLOCK
 from todoke_segmenter.domain.state import PersonState
-from todoke_segmenter.domain.state.days import Day
+from todoke_segmenter.domain.state.days import Day, Days
 from todoke_shared.conditions import All, Any_, Compare, Condition, Count, Not
 from todoke_shared.conditions.attributes import ANSWER_PREFIX, CONSENT_PREFIX
 
-_DAYS = ("visits", "product_views", "searches", "clicks", "orders", "returns", "amount")
+Name = TypeVar("Name", str, int)
+
+_FIELDS = PersonState.__struct_fields__
+_DAYS = Day.__struct_fields__
 _DAY_PARTS = tuple(f"days.{name}" for name in _DAYS)
-_get_days = attrgetter(*_DAYS)
 _NO_DAY = Day()
-_BY_NAME = ("profile", "tags", "consents", "answers", "products", "stores")
+_BY_NAME = frozenset({"profile", "tags", "consents", "answers", "products", "stores"})
 """Fields whose every entry is a part of its own. `tags` and its like without a name: any of them."""
 _WHOLE = {
     "points": "points",
@@ -38,8 +41,6 @@ _WHOLE = {
     "registered_at": "registered_at",
 }
 """Fields of the state -> the part, as a compiled condition's `reads` calls it."""
-_get_whole = attrgetter(*_WHOLE)
-_WHOLE_PARTS = tuple(_WHOLE.values())
 
 
 def parts_read(condition: Condition) -> frozenset[str]:  # noqa: PLR0911 - one for each kind
@@ -66,41 +67,37 @@ def parts_read(condition: Condition) -> frozenset[str]:  # noqa: PLR0911 - one f
 
 
 def parts_changed(before: PersonState, after: PersonState) -> set[str]:
-    """The parts in which two states of a person differ."""
+    """The parts in which two states of a person differ. What an event leaves alone is the very same object in both."""
     changed: set[str] = set()
-    olds, news = _get_whole(before), _get_whole(after)
-    if olds != news:
-        changed.update(part for part, old, new in zip(_WHOLE_PARTS, olds, news, strict=True) if old != new)
-    for field in _BY_NAME:
-        old, new = getattr(before, field), getattr(after, field)
-        if old is not new and (names := list(_differing(old, new))):
-            changed.add(field)
-            changed.update(f"{field}.{name}" for name in names)
-    if before.days is not after.days or before.before is not after.before:
-        _count_days(before, after, changed)
+    for field, old, new in zip(_FIELDS, astuple(before), astuple(after), strict=True):
+        if old is new:
+            continue
+        if field in _BY_NAME:
+            if names := _differing(old, new):
+                changed.add(field)
+                changed.update([f"{field}.{name}" for name in names])
+        elif field == "days":
+            _count_days(old, new, changed)
+        elif field == "before":
+            _count(old, new, changed)
+        elif old != new and field in _WHOLE:
+            changed.add(_WHOLE[field])
     return changed
 
 
-def _differing(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[Any]:
-    for name, value in new.items():
-        known = old.get(name)
-        if known is not value and known != value:
-            yield name
+def _differing(old: Mapping[Name, object], new: Mapping[Name, object]) -> list[Name]:
+    known = old.get
+    names = [name for name, value in new.items() if known(name) is not value and known(name) != value]
     if not old.keys() <= new.keys():
-        yield from old.keys() - new.keys()
+        names += old.keys() - new.keys()
+    return names
 
 
-def _count_days(before: PersonState, after: PersonState, changed: set[str]) -> None:
-    olds, news = before.days, after.days
-    _count(before.before, after.before, changed)
-    for day, new in news.items():
-        _count(olds.get(day, _NO_DAY), new, changed)
-    if not olds.keys() <= news.keys():
-        for day in olds.keys() - news.keys():
-            _count(olds[day], _NO_DAY, changed)
+def _count_days(olds: Days, news: Days, changed: set[str]) -> None:
+    for day in _differing(olds, news):
+        _count(olds.get(day, _NO_DAY), news.get(day, _NO_DAY), changed)
 
 
 def _count(old: Day, new: Day, changed: set[str]) -> None:
-    if old is not new and old != new:
-        both = zip(_DAY_PARTS, _get_days(old), _get_days(new), strict=True)
-        changed.update([part for part, one, other in both if one != other])
+    both = zip(_DAY_PARTS, astuple(old), astuple(new), strict=True)
+    changed.update([part for part, one, other in both if one != other])

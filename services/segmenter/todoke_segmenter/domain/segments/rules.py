@@ -1,32 +1,16 @@
 """The segments in force, compiled once, and found by what they read."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from todoke_segmenter.domain.conditions import Moment, compile_condition
+from todoke_segmenter.domain.conditions import compile_condition
 from todoke_segmenter.domain.conditions.compiled import CLOCK
 from todoke_segmenter.domain.segments.parts import parts_read
-from todoke_segmenter.domain.state import PersonState
+from todoke_segmenter.domain.segments.questions import Question, Rule, questions_of
 from todoke_shared.conditions import Condition, ConditionError, resolve, segments_named
 from todoke_shared.conditions import Segment as Named
 from todoke_shared.segments.published import PublishedSegment
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """A segment. `next_change` is None where only events change the answer.
-
-    `revision`: of the newest publication that says what it asks for, its own or that of a segment within it.
-    """
-
-    segment: str
-    holds: Callable[[PersonState, Moment], bool]
-    next_change: Callable[[PersonState, Moment], datetime | None] | None
-    parts: frozenset[str]
-    revision: int
 
 
 class SegmentRules:
@@ -44,10 +28,11 @@ class SegmentRules:
         self.all = tuple(
             rule for name in self.conditions if (rule := _rule(name, self.conditions, revisions)) is not None
         )
-        by_part: defaultdict[str, list[Rule]] = defaultdict(list)
-        for rule in self.all:
-            for part in rule.parts:
-                by_part[part].append(rule)
+        self.questions = questions_of(self.all)
+        by_part: defaultdict[str, list[Question]] = defaultdict(list)
+        for question in self.questions:
+            for part in question.parts:
+                by_part[part].append(question)
         self._by_part = dict(by_part)
 
     @cached_property
@@ -55,13 +40,13 @@ class SegmentRules:
         """Those that time alone can change."""
         return tuple(rule for rule in self.all if rule.next_change is not None)
 
-    def reading(self, parts: Iterable[str]) -> set[Rule]:
+    def reading(self, parts: Iterable[str]) -> set[Question]:
         """Those that read any of these parts of the state."""
-        found: set[Rule] = set()
+        found: set[Question] = set()
         for part in parts:
-            rules = self._by_part.get(part)
-            if rules is not None:
-                found.update(rules)
+            questions = self._by_part.get(part)
+            if questions is not None:
+                found.update(questions)
         return found
 
 
@@ -78,6 +63,7 @@ def _rule(name: str, conditions: Mapping[str, Condition], revisions: Mapping[str
         compiled.next_change if CLOCK in compiled.reads else None,
         parts_read(condition),
         max(revisions[one] for one in _within(name, conditions)),
+        compiled.bound,
     )
 
 

@@ -7,7 +7,7 @@ what.
 from todoke_segmenter.domain.state.folding import fold, fold_all
 from todoke_segmenter.domain.state.joining import hand_over, join
 from todoke_segmenter.domain.state.person import TOKYO, Friendship, PersonState
-from todoke_segmenter.domain.state.published import is_published_anew, published_facts
+from todoke_segmenter.domain.state.published import is_published_anew, published_cart, published_facts
 from todoke_segmenter.domain.state.stored import LAYOUT, decode_state, encode_state
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "hand_over",
     "is_published_anew",
     "join",
+    "published_cart",
     "published_facts",
 ]

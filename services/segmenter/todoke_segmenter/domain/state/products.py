@@ -78,6 +78,8 @@ def _newest(counts: Counts) -> Counts:
 
 
 def _bounded(products: Products) -> Products:
+    if len(products) <= MAX_PRODUCTS:
+        return products
     for product in nsmallest(len(products) - MAX_PRODUCTS, products, key=lambda p: (_touched_at(products[p]), p)):
         del products[product]
     return products

@@ -10,13 +10,15 @@ MOST_PUBLISHED = 100
 
 def published_facts(state: PersonState) -> dict[str, Any]:
     """The cart that the person is about to buy, and the last order."""
-    return {
-        "cart": [
-            {"product_id": product, "name": line.name or product, "quantity": line.quantity, "price": line.price}
-            for product, line in state.cart.items()[:MOST_PUBLISHED]
-        ],
-        "last_order_at": state.last_order_at,
-    }
+    return {"cart": published_cart(state), "last_order_at": state.last_order_at}
+
+
+def published_cart(state: PersonState) -> list[dict[str, Any]]:
+    """What lies in that cart, oldest first."""
+    return [
+        {"product_id": product, "name": line.name or product, "quantity": line.quantity, "price": line.price}
+        for product, line in state.cart.items()[:MOST_PUBLISHED]
+    ]
 
 
 def is_published_anew(before: PersonState, after: PersonState) -> bool:
