@@ -23,9 +23,9 @@ from benchmarks.segments import segments
 from benchmarks.shop_events import shop_events
 from todoke_local.embedded import EmbeddedKafka
 from todoke_segmenter.adapters.audiences import count_holding, count_members, list_members
-from todoke_segmenter.domain.state import TOKYO
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.kafka.records import Record
+from todoke_shared.people import TOKYO
 from todoke_shared.postgres.fleet_clock import open_clock
 
 FEW, MANY, EVENTS, WARM, LAP, KINDS = 100_000, 1_000_000, 22_000, 2_000, 5_000, 12

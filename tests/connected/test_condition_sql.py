@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.condition_cases import Cases
 from todoke_local.rooms import migrate_rooms
-from todoke_segmenter.domain.conditions import Moment, compile_condition
-from todoke_segmenter.domain.state import PersonState, decode_state, encode_state
 from todoke_shared.conditions import All, Any_, Condition, Not, parse_condition
+from todoke_shared.people import PersonState, decode_state, encode_state
+from todoke_shared.people.conditions import Moment, compile_condition
 from todoke_shared.postgres.pool import open_pool
 
 PEOPLE, ROUNDS, CONDITIONS = 25, 40, 120

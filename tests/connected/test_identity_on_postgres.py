@@ -14,7 +14,6 @@ from tests.support.line_webhooks import line_user_id
 from tests.support.pipeline import CLUSTER
 from tests.support.shop_events import added, event, line_subject, ordered
 from todoke_local.rooms import migrate_rooms
-from todoke_segmenter.domain.state import PersonState, decode_state
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import FakeClock
@@ -23,6 +22,7 @@ from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
+from todoke_shared.people import PersonState, decode_state
 from todoke_shared.postgres.pool import open_pool
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"

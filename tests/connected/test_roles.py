@@ -35,8 +35,10 @@ READABLE = {
     "scheduler": {
         "platform.simulated_clock",
         "segmenter.friends",
+        "segmenter.published_identities",
         "segmenter.published_people",
         "segmenter.published_products",
+        "segmenter.published_states",
     },
     "dispatcher": {
         "platform.simulated_clock",

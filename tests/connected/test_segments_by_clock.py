@@ -19,7 +19,6 @@ from todoke_segmenter.adapters.memberships import next_check
 from todoke_segmenter.adapters.publishing import Publication, publish, withdraw
 from todoke_segmenter.adapters.segments import SegmentCatalogue, current_segments
 from todoke_segmenter.by_clock import ByClock
-from todoke_segmenter.domain.state import TOKYO
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Campaign
@@ -30,6 +29,7 @@ from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.ids import person_id, segment_change_id, trigger_id
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Outgoing, Record
+from todoke_shared.people import TOKYO
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.postgres.stream import Connection
 from todoke_shared.segments.model import Segment

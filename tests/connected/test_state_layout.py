@@ -14,13 +14,13 @@ from tests.support.shop_events import event
 from todoke_local.rooms import migrate_rooms
 from todoke_segmenter.adapters import layout
 from todoke_segmenter.adapters.layout import NewerLayoutError, claim_layout, watch_layout
-from todoke_segmenter.domain.state import LAYOUT
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
+from todoke_shared.people import LAYOUT
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.telemetry.health import Readiness, health_routes
 

@@ -11,9 +11,9 @@ import pytest
 from tests.support.line_webhooks import signed_event
 from tests.support.pipeline import Pipeline, open_pipeline
 from tests.support.shop_events import added, event, line_subject
-from todoke_segmenter.domain.state import decode_state
 from todoke_shared.accounts import SIMULATOR_SECRET
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.people import decode_state
 
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

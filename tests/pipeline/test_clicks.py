@@ -9,11 +9,11 @@ import pytest
 from tests.support.pipeline import Pipeline, open_pipeline
 from tests.support.shop_events import event, line_subject, ordered
 from todoke_ingest.domain.clicks import Link, MessageOfLink, outcome_of
-from todoke_segmenter.domain.state import PersonState, decode_state
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.topics import OUTCOMES
 from todoke_shared.kafka.records import Outgoing
+from todoke_shared.people import PersonState, decode_state
 from todoke_shared.segments.model import Segment
 
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)

@@ -5,13 +5,13 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from todoke_segmenter.domain.state import Friendship, PersonState, carts
-from todoke_segmenter.domain.state.carts import Cart, CartLine
-from todoke_segmenter.domain.state.coupons import Coupon
-from todoke_segmenter.domain.state.days import Day
-from todoke_segmenter.domain.state.products import ProductUse
-from todoke_segmenter.domain.state.registers import Register, Subscription
-from todoke_segmenter.domain.state.stores import StoreVisits
+from todoke_shared.people import Friendship, PersonState, carts
+from todoke_shared.people.carts import Cart, CartLine
+from todoke_shared.people.coupons import Coupon
+from todoke_shared.people.days import Day
+from todoke_shared.people.products import ProductUse
+from todoke_shared.people.registers import Register, Subscription
+from todoke_shared.people.stores import StoreVisits
 
 Written = dict[str, Any]
 

@@ -30,13 +30,15 @@ REVOKE INSERT, UPDATE, DELETE ON ingest.keys FROM todoke_ingest;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA ingest TO todoke_ingest;
 
 -- name: segmenter!
--- Its own tables; published: who is a friend, what a message may say of a person, and the products.
+-- Its own tables; published: who is a friend, what a message may say of a person, and the products; to the scheduler
+-- alone all that is known of a person, for its conditions, and the names they are known by.
 REVOKE ALL ON ALL TABLES IN SCHEMA segmenter FROM todoke_ingest, todoke_scheduler, todoke_dispatcher;
 GRANT USAGE ON SCHEMA segmenter TO todoke_segmenter, todoke_scheduler, todoke_dispatcher;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA segmenter TO todoke_segmenter;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA segmenter TO todoke_segmenter;
 GRANT SELECT ON segmenter.friends, segmenter.published_people TO todoke_scheduler, todoke_dispatcher;
 GRANT SELECT ON segmenter.published_products TO todoke_scheduler, todoke_dispatcher;
+GRANT SELECT ON segmenter.published_states, segmenter.published_identities TO todoke_scheduler;
 
 -- name: scheduler!
 -- Its own tables; published: the campaigns, in all versions and in the one in force.

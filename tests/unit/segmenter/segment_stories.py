@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from todoke_segmenter.domain.conditions import Moment, compile_condition
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import Change, LiveSegments, Membership, SegmentRules
-from todoke_segmenter.domain.state import TOKYO, PersonState, fold
+from todoke_segmenter.domain.state import fold
 from todoke_shared.conditions import resolve
+from todoke_shared.people import TOKYO, PersonState
+from todoke_shared.people.conditions import Moment, compile_condition
 from todoke_shared.segments.model import Segment
 from todoke_shared.segments.published import PublishedSegment
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.condition_cases import Cases
 from tests.support.condition_oracle import Oracle
-from todoke_segmenter.domain.conditions import Compiled, Moment, compile_condition, holds, next_change, reads, to_sql
-from todoke_segmenter.domain.conditions.dates import birthday_in
-from todoke_segmenter.domain.state import PersonState, decode_state, encode_state
-from todoke_segmenter.domain.state.registers import Register
 from todoke_shared.conditions import All, Any_, Condition, Not, parse_condition
+from todoke_shared.people import PersonState, decode_state, encode_state
+from todoke_shared.people.conditions import Compiled, Moment, compile_condition, holds, next_change, reads, to_sql
+from todoke_shared.people.conditions.dates import birthday_in
+from todoke_shared.people.registers import Register
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.condition_cases import Cases
 from tests.unit.segmenter.segment_stories import rules_of
-from todoke_segmenter.domain.conditions import Moment
 from todoke_segmenter.domain.segments.questions import Ladder, Rule
+from todoke_shared.people.conditions import Moment
 
 OPERATORS = ("at_least", "more_than", "at_most", "less_than")
 BOUNDS = (0, 1, 2, 2.5, 3, 5, 8, 13, 1e23, -1)

@@ -10,14 +10,14 @@ import pytest
 
 from tests.unit.segmenter.happenings import PERSON, START, at, line, ordered, shop
 from tests.unit.segmenter.segment_stories import Person, members_from_scratch, published, rules_of
-from todoke_segmenter.domain.conditions import Moment
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import SegmentRules
 from todoke_segmenter.domain.segments.membership import join
 from todoke_segmenter.domain.segments.questions import Rule
-from todoke_segmenter.domain.state import PersonState
 from todoke_segmenter.domain.state import join as join_states
 from todoke_shared.ids import person_id, segment_change_id
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions import Moment
 from todoke_shared.segments.model import CLASS_NAMES, Classes, Segment
 
 DAY = 86_400.0

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.segmenter.happenings import START, added, at, line, shop
-from todoke_segmenter.domain.state import PersonState, decode_state, encode_state, fold_all, join, published_facts
-from todoke_segmenter.domain.state.coupons import Coupon
-from todoke_segmenter.domain.state.days import Day
-from todoke_segmenter.domain.state.products import ProductUse
-from todoke_segmenter.domain.state.registers import Register, Subscription
-from todoke_segmenter.domain.state.stores import StoreVisits
+from todoke_segmenter.domain.state import fold_all, join, published_facts
+from todoke_shared.people import PersonState, decode_state, encode_state
+from todoke_shared.people.coupons import Coupon
+from todoke_shared.people.days import Day
+from todoke_shared.people.products import ProductUse
+from todoke_shared.people.registers import Register, Subscription
+from todoke_shared.people.stores import StoreVisits
 
 TODAY = START.astimezone(ZoneInfo("Asia/Tokyo")).toordinal()
 

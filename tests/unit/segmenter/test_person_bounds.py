@@ -9,14 +9,15 @@ from msgspec.structs import replace
 
 from tests.unit.segmenter.happenings import START, added, at, shop
 from todoke_segmenter.domain.happening import Happening
-from todoke_segmenter.domain.state import PersonState, encode_state, fold_all
-from todoke_segmenter.domain.state.carts import MAX_CARTS, MAX_LINES
-from todoke_segmenter.domain.state.coupons import MAX_COUPONS
-from todoke_segmenter.domain.state.days import DAYS
-from todoke_segmenter.domain.state.person import MAX_ANSWERS, MAX_ATTRIBUTES, MAX_EXPIRIES, MAX_SUBSCRIPTIONS
-from todoke_segmenter.domain.state.products import MAX_DAYS, MAX_PRODUCTS
-from todoke_segmenter.domain.state.stores import MAX_STORES
-from todoke_segmenter.domain.state.tags import MAX_TAGS
+from todoke_segmenter.domain.state import fold_all
+from todoke_shared.people import PersonState, encode_state
+from todoke_shared.people.carts import MAX_CARTS, MAX_LINES
+from todoke_shared.people.coupons import MAX_COUPONS
+from todoke_shared.people.days import DAYS
+from todoke_shared.people.person import MAX_ANSWERS, MAX_ATTRIBUTES, MAX_EXPIRIES, MAX_SUBSCRIPTIONS
+from todoke_shared.people.products import MAX_DAYS, MAX_PRODUCTS
+from todoke_shared.people.stores import MAX_STORES
+from todoke_shared.people.tags import MAX_TAGS
 
 EVENTS = 100_000
 KILOBYTE = 1024

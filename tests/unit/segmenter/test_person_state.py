@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from tests.unit.segmenter.happenings import START, USER, added, at, imported, line, ordered, removed, shop, snapshot
 from tests.unit.segmenter.histories import histories, one_cart
 from todoke_segmenter.domain.happening import Happening, from_ec_event, from_line_event
-from todoke_segmenter.domain.state import PersonState, decode_state, encode_state, fold_all, join, published_facts
-from todoke_segmenter.domain.state.carts import MAX_LINES
+from todoke_segmenter.domain.state import fold_all, join, published_facts
 from todoke_shared.contracts.ec_events import EcEvent
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.errors import BadMessageError
+from todoke_shared.people import PersonState, decode_state, encode_state
+from todoke_shared.people.carts import MAX_LINES
 
 states = histories.map(fold_all)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from todoke_segmenter.domain.identity import Identity
-from todoke_segmenter.domain.state import LAYOUT, PersonState
+from todoke_shared.people import LAYOUT, PersonState
 
 LAYOUTS = {
     1: {

@@ -9,12 +9,13 @@ from msgspec.structs import replace
 from tests.unit.segmenter.happenings import PERSON, added, at, imported, line, ordered, removed, shop, snapshot
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import Change
-from todoke_segmenter.domain.state import PersonState, fold_all
+from todoke_segmenter.domain.state import fold_all
 from todoke_segmenter.domain.triggers import TriggerRules, latest_of_each
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.conditions import parse_condition
 from todoke_shared.contracts.triggers import MadeTrigger, Trigger
 from todoke_shared.ids import segment_change_id, trigger_id
+from todoke_shared.people import PersonState
 
 
 def campaign(enter: dict[str, Any], *exits: dict[str, Any], name: str = "care", account: str = "main") -> Campaign:

@@ -18,9 +18,9 @@ from todoke_segmenter.adapters.publishing import Publication
 from todoke_segmenter.adapters.publishing import publish as publish_all
 from todoke_segmenter.adapters.publishing import withdraw as withdraw_one
 from todoke_segmenter.adapters.segments import current_segments
-from todoke_segmenter.domain.state import TOKYO
 from todoke_shared.conditions import parse_condition, resolve
 from todoke_shared.conditions.operands import one_of_these
+from todoke_shared.people import TOKYO
 from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.yaml_files import read_value

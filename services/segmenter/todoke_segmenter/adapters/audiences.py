@@ -13,8 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_segmenter.domain.conditions import Moment, Sql, compile_condition
 from todoke_shared.conditions import Condition
+from todoke_shared.people.conditions import Moment, Sql, compile_condition
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 

@@ -9,8 +9,8 @@ import logging
 
 import asyncpg
 
-from todoke_segmenter.domain.state import LAYOUT
 from todoke_shared.errors import SlowDownError
+from todoke_shared.people import LAYOUT
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 from todoke_shared.telemetry.health import Readiness

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from todoke_segmenter.domain.segments import Membership
-from todoke_segmenter.domain.state import PersonState, decode_state
+from todoke_shared.people import PersonState, decode_state
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 

@@ -12,18 +12,11 @@ from todoke_segmenter.domain.happening import PERSON_PREFIX, Happening
 from todoke_segmenter.domain.identity import Birth, Effect, Identities, Identity, Key, Merge, Move
 from todoke_segmenter.domain.segments import Membership
 from todoke_segmenter.domain.segments.membership import join as join_memberships
-from todoke_segmenter.domain.state import (
-    PersonState,
-    decode_state,
-    encode_state,
-    hand_over,
-    is_published_anew,
-    join,
-    published_facts,
-)
+from todoke_segmenter.domain.state import hand_over, is_published_anew, join, published_facts
 from todoke_shared.contracts.subjects import LineUser, line_user
 from todoke_shared.ids import person_id
 from todoke_shared.jsons import dumps_text
+from todoke_shared.people import PersonState, decode_state, encode_state
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 

@@ -19,15 +19,16 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from todoke_segmenter.domain.conditions import Compiled, Moment, compile_condition
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import Change
-from todoke_segmenter.domain.state import TOKYO, PersonState, published_cart
+from todoke_segmenter.domain.state import published_cart
 from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per
 from todoke_shared.conditions import Condition, ConditionError, resolve
 from todoke_shared.contracts.ec_events import CART_CHANGES
 from todoke_shared.contracts.triggers import MadeCause, MadeTrigger, TriggerKind
 from todoke_shared.ids import trigger_id
+from todoke_shared.people import TOKYO, PersonState
+from todoke_shared.people.conditions import Compiled, Moment, compile_condition
 
 logger = logging.getLogger("todoke.triggers")
 

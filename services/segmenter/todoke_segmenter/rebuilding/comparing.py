@@ -21,8 +21,8 @@ import asyncpg
 import msgspec
 
 from todoke_segmenter.domain.products import FIELDS
-from todoke_segmenter.domain.state import PersonState
 from todoke_segmenter.rebuilding.sides import Sides
+from todoke_shared.people import PersonState
 
 Row: TypeAlias = asyncpg.Record
 Pair = tuple[Row | None, Row | None]

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_segmenter.domain.state import PersonState, decode_state
 from todoke_segmenter.rebuilding.scratch import SCHEMA
+from todoke_shared.people import PersonState, decode_state
 from todoke_shared.postgres.queries import load_queries
 
 _SQL = load_queries("todoke_segmenter.rebuilding", "sides.sql")

@@ -21,13 +21,13 @@ from uuid import UUID
 
 import msgspec
 
-from todoke_segmenter.domain.conditions import Moment
 from todoke_segmenter.domain.segments.membership import Membership
 from todoke_segmenter.domain.segments.parts import parts_changed
 from todoke_segmenter.domain.segments.questions import Moved, Question
 from todoke_segmenter.domain.segments.rules import SegmentRules
-from todoke_segmenter.domain.state import TOKYO, PersonState
 from todoke_shared.ids import segment_change_id
+from todoke_shared.people import TOKYO, PersonState
+from todoke_shared.people.conditions import Moment
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from todoke_segmenter.domain.segments.questions import Question
-from todoke_segmenter.domain.state import PersonState
+from todoke_shared.people import PersonState
 
 Since = dict[str, datetime]
 """By segment."""

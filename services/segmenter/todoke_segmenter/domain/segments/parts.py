@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from msgspec.structs import astuple
 
-from todoke_segmenter.domain.conditions import compile_condition
-from todoke_segmenter.domain.conditions.compiled import CLOCK
-from todoke_segmenter.domain.state import PersonState
-from todoke_segmenter.domain.state.days import Day, Days
 from todoke_shared.conditions import All, Any_, Compare, Condition, Count, Not
 from todoke_shared.conditions.attributes import ANSWER_PREFIX, CONSENT_PREFIX
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions import compile_condition
+from todoke_shared.people.conditions.compiled import CLOCK
+from todoke_shared.people.days import Day, Days
 
 Name = TypeVar("Name", str, int)
 

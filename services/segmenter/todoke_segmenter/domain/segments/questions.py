@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from todoke_segmenter.domain.conditions import Moment
-from todoke_segmenter.domain.conditions.numbers import Bound, Number, day_of_change
-from todoke_segmenter.domain.state import PersonState
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions import Moment
+from todoke_shared.people.conditions.numbers import Bound, Number, day_of_change
 
 NextChange: TypeAlias = Callable[[PersonState, Moment], datetime | None]
 Moved = list[tuple[str, bool]]

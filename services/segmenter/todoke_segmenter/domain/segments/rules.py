@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from todoke_segmenter.domain.conditions import compile_condition
-from todoke_segmenter.domain.conditions.compiled import CLOCK
 from todoke_segmenter.domain.segments.parts import parts_read
 from todoke_segmenter.domain.segments.questions import Question, Rule, questions_of
 from todoke_shared.conditions import Condition, ConditionError, resolve, segments_named
 from todoke_shared.conditions import Segment as Named
+from todoke_shared.people.conditions import compile_condition
+from todoke_shared.people.conditions.compiled import CLOCK
 from todoke_shared.segments.published import PublishedSegment
 
 

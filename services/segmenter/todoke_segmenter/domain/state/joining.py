@@ -5,9 +5,9 @@ No event is counted in both: each was folded into one of them, once.
 
 from msgspec.structs import replace
 
-from todoke_segmenter.domain.state import carts, coupons, days, products, registers, stores, tags
-from todoke_segmenter.domain.state.instants import earliest, latest
-from todoke_segmenter.domain.state.person import (
+from todoke_shared.people import carts, coupons, days, products, registers, stores, tags
+from todoke_shared.people.instants import earliest, latest
+from todoke_shared.people.person import (
     MAX_ANSWERS,
     MAX_ATTRIBUTES,
     MAX_CONSENTS,
@@ -16,7 +16,7 @@ from todoke_segmenter.domain.state.person import (
     Friendship,
     PersonState,
 )
-from todoke_segmenter.domain.state.registers import Register
+from todoke_shared.people.registers import Register
 
 
 def join(a: PersonState, b: PersonState) -> PersonState:

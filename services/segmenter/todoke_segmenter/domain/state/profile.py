@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from todoke_segmenter.domain.state.registers import Register, Value
 from todoke_shared.conditions.regions import prefecture
 from todoke_shared.contracts.ec_events import CustomerTold
+from todoke_shared.people.registers import Register, Value
 
 LONGEST_NAME = 64
 LONGEST_TEXT = 500

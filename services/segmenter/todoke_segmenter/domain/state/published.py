@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from todoke_segmenter.domain.state.person import PersonState
+from todoke_shared.people.person import PersonState
 
 MOST_PUBLISHED = 100
 """Items of a cart that others see: far more than a message can name, and few enough for the records that carry them."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from todoke_segmenter.domain.happening import LINK_CLICKED, Happening
 from todoke_segmenter.domain.state.folding import befriending, browsing, buying, telling
 from todoke_segmenter.domain.state.folding.seen import Change, Seen, was_seen, was_told
-from todoke_segmenter.domain.state.person import TOKYO, PersonState
+from todoke_shared.people.person import TOKYO, PersonState
 
 
 def fold(state: PersonState, happening: Happening, zone: ZoneInfo = TOKYO) -> PersonState:

@@ -2,9 +2,9 @@
 
 from todoke_segmenter.domain.state.folding.seen import Change, Seen, was_seen
 from todoke_segmenter.domain.state.joining import join_friendships
-from todoke_segmenter.domain.state.person import Friendship, PersonState
 from todoke_shared.contracts.ec_events import FriendImported
 from todoke_shared.contracts.subjects import line_user
+from todoke_shared.people.person import Friendship, PersonState
 
 
 def followed(state: PersonState, seen: Seen) -> Change:

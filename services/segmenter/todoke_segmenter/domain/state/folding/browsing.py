@@ -1,11 +1,11 @@
 """Looking around: pages, products, searches, physical shops and links."""
 
-from todoke_segmenter.domain.state import products, stores
-from todoke_segmenter.domain.state.days import Day
 from todoke_segmenter.domain.state.folding.seen import Change, Seen, counted
-from todoke_segmenter.domain.state.instants import latest
-from todoke_segmenter.domain.state.person import PersonState
 from todoke_shared.contracts.ec_events import ProductViewed, StoreVisited
+from todoke_shared.people import products, stores
+from todoke_shared.people.days import Day
+from todoke_shared.people.instants import latest
+from todoke_shared.people.person import PersonState
 
 _VISIT = Day(visits=1)
 _VIEW = Day(visits=1, product_views=1)

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from todoke_segmenter.domain.state import carts, coupons, days, products
-from todoke_segmenter.domain.state.carts import NO_ID, Cart, CartLine
-from todoke_segmenter.domain.state.coupons import Coupon
-from todoke_segmenter.domain.state.days import Day
 from todoke_segmenter.domain.state.folding.seen import Change, Seen, counted, was_seen
-from todoke_segmenter.domain.state.instants import earliest, latest
-from todoke_segmenter.domain.state.person import PersonState
 from todoke_shared.contracts.ec_events import CartItem, CartItemAdded, CartItemRemoved, CartUpdated, OrderPlaced
+from todoke_shared.people import carts, coupons, days, products
+from todoke_shared.people.carts import NO_ID, Cart, CartLine
+from todoke_shared.people.coupons import Coupon
+from todoke_shared.people.days import Day
+from todoke_shared.people.instants import earliest, latest
+from todoke_shared.people.person import PersonState
 
 _RETURN = Day(returns=1)
 

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from todoke_segmenter.domain.happening import Happening
-from todoke_segmenter.domain.state import days, profile
-from todoke_segmenter.domain.state.days import Day
-from todoke_segmenter.domain.state.person import PersonState
+from todoke_segmenter.domain.state import profile
+from todoke_shared.people import days
+from todoke_shared.people.days import Day
+from todoke_shared.people.person import PersonState
 
 Change = dict[str, Any]
 """Fields of PersonState and what they are now."""

@@ -3,20 +3,9 @@
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from todoke_segmenter.domain.state import coupons, profile, registers, tags
-from todoke_segmenter.domain.state.coupons import Coupon
+from todoke_segmenter.domain.state import profile
 from todoke_segmenter.domain.state.folding.seen import Change, Seen, was_seen, was_told
-from todoke_segmenter.domain.state.instants import earliest, latest
 from todoke_segmenter.domain.state.joining import newer_points
-from todoke_segmenter.domain.state.person import (
-    MAX_ANSWERS,
-    MAX_ATTRIBUTES,
-    MAX_CONSENTS,
-    MAX_EXPIRIES,
-    MAX_SUBSCRIPTIONS,
-    PersonState,
-)
-from todoke_segmenter.domain.state.registers import Register, Subscription
 from todoke_shared.contracts.ec_events import (
     CouponIssued,
     CustomerTold,
@@ -26,6 +15,18 @@ from todoke_shared.contracts.ec_events import (
     SurveyAnswered,
     TagTold,
 )
+from todoke_shared.people import coupons, registers, tags
+from todoke_shared.people.coupons import Coupon
+from todoke_shared.people.instants import earliest, latest
+from todoke_shared.people.person import (
+    MAX_ANSWERS,
+    MAX_ATTRIBUTES,
+    MAX_CONSENTS,
+    MAX_EXPIRIES,
+    MAX_SUBSCRIPTIONS,
+    PersonState,
+)
+from todoke_shared.people.registers import Register, Subscription
 
 
 def customer_told(state: PersonState, seen: Seen) -> Change:

@@ -6,7 +6,7 @@ from heapq import nsmallest
 
 import msgspec
 
-from todoke_segmenter.domain.state.instants import latest
+from todoke_shared.people.instants import latest
 
 MAX_PRODUCTS = 200
 """The longest untouched go, with what was counted of them."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from todoke_segmenter.domain.conditions.compiled import Compiled, Query, never, value_sql
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.attributes import ANSWER_PREFIX, CONSENT_PREFIX, EVENT_PREFIX, PROFILE_PREFIX
 from todoke_shared.conditions.model import Compare, Operand
 from todoke_shared.conditions.predicate import test_of
 from todoke_shared.conditions.regions import REGIONS, spellings
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import Compiled, Query, never, value_sql
+from todoke_shared.people.conditions.moment import Moment
 
 
 def of_value(condition: Compare, account: str | None) -> Compiled:

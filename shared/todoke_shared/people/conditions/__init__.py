@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from todoke_segmenter.domain.conditions.compiled import Compiled, Sql
-from todoke_segmenter.domain.conditions.compiling import compile_condition
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions import Condition
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import Compiled, Sql
+from todoke_shared.people.conditions.compiling import compile_condition
+from todoke_shared.people.conditions.moment import Moment
 
 __all__ = ["Compiled", "Moment", "Sql", "compile_condition", "holds", "next_change", "reads", "to_sql"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from todoke_segmenter.domain.state import registers
-from todoke_segmenter.domain.state.instants import latest
-from todoke_segmenter.domain.state.registers import Register
+from todoke_shared.people import registers
+from todoke_shared.people.instants import latest
+from todoke_shared.people.registers import Register
 
 MAX_TAGS = 200
 Tags = dict[str, Register]

@@ -12,7 +12,7 @@ from functools import reduce
 
 import msgspec
 
-from todoke_segmenter.domain.state.instants import latest
+from todoke_shared.people.instants import latest
 
 NO_ID = ""
 """The cart of a producer that has one per person and names it never."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from todoke_segmenter.domain.state.instants import earliest, latest
+from todoke_shared.people.instants import earliest, latest
 
 MAX_COUPONS = 100
 """The longest untouched go."""

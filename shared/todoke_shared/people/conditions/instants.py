@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from operator import attrgetter
 
-from todoke_segmenter.domain.conditions.compiled import CLOCK, Compiled, Query, never
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Since
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import CLOCK, Compiled, Query, never
+from todoke_shared.people.conditions.moment import Moment
 
 FIELDS = {
     name: f"{name}_at"

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from todoke_segmenter.domain.conditions.compiled import CLOCK, Compiled, Query, never, number_sql
-from todoke_segmenter.domain.conditions.dates import LATEST, VALID_DATE, date_of, iso
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.conditions.numbers import course_of, day_of_change
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Compare, Count, Operator
 from todoke_shared.conditions.predicate import test_of
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import CLOCK, Compiled, Query, never, number_sql
+from todoke_shared.people.conditions.dates import LATEST, VALID_DATE, date_of, iso
+from todoke_shared.people.conditions.moment import Moment
+from todoke_shared.people.conditions.numbers import course_of, day_of_change
 
 Mine = Callable[[PersonState, Moment, str], bool]
 """Whether a person has the thing of this name at a moment."""

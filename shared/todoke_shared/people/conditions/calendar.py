@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from todoke_segmenter.domain.conditions.compiled import CLOCK, Compiled, Query, never, threshold_sql
-from todoke_segmenter.domain.conditions.dates import (
+from todoke_shared.conditions.attributes import DATE_PREFIX
+from todoke_shared.conditions.model import Compare, InDays, Month, Operand
+from todoke_shared.conditions.predicate import test_of
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import CLOCK, Compiled, Query, never, threshold_sql
+from todoke_shared.people.conditions.dates import (
     EARLIEST,
     LATEST,
     VALID_DATE,
@@ -15,11 +19,7 @@ from todoke_segmenter.domain.conditions.dates import (
     iso,
     years_since,
 )
-from todoke_segmenter.domain.conditions.moment import Moment, first_day
-from todoke_segmenter.domain.state import PersonState
-from todoke_shared.conditions.attributes import DATE_PREFIX
-from todoke_shared.conditions.model import Compare, InDays, Month, Operand
-from todoke_shared.conditions.predicate import test_of
+from todoke_shared.people.conditions.moment import Moment, first_day
 
 _YEARS_AHEAD = 8
 """From one February 29 to the next, at most, around 2100: every length that a year can have is among them."""

@@ -5,14 +5,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from todoke_segmenter.domain.state import carts as carts_
-from todoke_segmenter.domain.state.carts import Cart, Carts
-from todoke_segmenter.domain.state.coupons import Coupons
-from todoke_segmenter.domain.state.days import Day, Days
-from todoke_segmenter.domain.state.products import Products
-from todoke_segmenter.domain.state.registers import Register, Subscription
-from todoke_segmenter.domain.state.stores import Stores
-from todoke_segmenter.domain.state.tags import Tags
+from todoke_shared.people import carts as carts_
+from todoke_shared.people.carts import Cart, Carts
+from todoke_shared.people.coupons import Coupons
+from todoke_shared.people.days import Day, Days
+from todoke_shared.people.products import Products
+from todoke_shared.people.registers import Register, Subscription
+from todoke_shared.people.stores import Stores
+from todoke_shared.people.tags import Tags
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 """The shops' calendar: LINE's official accounts, and the shops that have them, are in Japan."""

@@ -1,9 +1,5 @@
 """A condition -> its three forms, once; whoever asks often keeps them."""
 
-from todoke_segmenter.domain.conditions import calendar, counting, holdings, instants
-from todoke_segmenter.domain.conditions.combining import all_of, any_of, not_
-from todoke_segmenter.domain.conditions.compiled import Compiled
-from todoke_segmenter.domain.conditions.values import of_value
 from todoke_shared.conditions import (
     All,
     Any_,
@@ -17,6 +13,10 @@ from todoke_shared.conditions import (
     Since,
 )
 from todoke_shared.conditions.attributes import find
+from todoke_shared.people.conditions import calendar, counting, holdings, instants
+from todoke_shared.people.conditions.combining import all_of, any_of, not_
+from todoke_shared.people.conditions.compiled import Compiled
+from todoke_shared.people.conditions.values import of_value
 
 
 def compile_condition(condition: Condition, account: str | None = None) -> Compiled:

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from todoke_segmenter.domain.state.carts import NO_ID
-from todoke_segmenter.domain.state.person import PersonState
 from todoke_shared.jsons import loads
+from todoke_shared.people.carts import NO_ID
+from todoke_shared.people.person import PersonState
 
 LAYOUT = 1
 """Raise it with every release that adds to what is stored of people as JSON: older ones then stop (adapters/layout.py),

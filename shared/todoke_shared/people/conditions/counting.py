@@ -5,13 +5,13 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 
-from todoke_segmenter.domain.conditions.compiled import CLOCK, Compiled, Query, never, number_sql
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.conditions.money import in_sen
-from todoke_segmenter.domain.conditions.numbers import Bound, Course, Number, bound_of, course_of, day_of_change
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Count, Operand
 from todoke_shared.conditions.predicate import Test, number_test_of
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import CLOCK, Compiled, Query, never, number_sql
+from todoke_shared.people.conditions.moment import Moment
+from todoke_shared.people.conditions.money import in_sen
+from todoke_shared.people.conditions.numbers import Bound, Course, Number, bound_of, course_of, day_of_change
 
 
 def of_days(count: Count) -> Compiled:

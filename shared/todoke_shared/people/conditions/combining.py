@@ -6,9 +6,9 @@ The next change is no earlier than it must be: what fails for one lasting reason
 from collections.abc import Sequence
 from datetime import datetime
 
-from todoke_segmenter.domain.conditions.compiled import Compiled, Query, all_sql, any_sql
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.state import PersonState
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.compiled import Compiled, Query, all_sql, any_sql
+from todoke_shared.people.conditions.moment import Moment
 
 
 def all_of(parts: Sequence[Compiled]) -> Compiled:

@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from todoke_segmenter.domain.conditions.moment import Moment
-from todoke_segmenter.domain.conditions.numbers import Bound
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Operand, Operator
+from todoke_shared.people import PersonState
+from todoke_shared.people.conditions.moment import Moment
+from todoke_shared.people.conditions.numbers import Bound
 
 CLOCK = "clock"
 """Read by whatever can change with no event."""

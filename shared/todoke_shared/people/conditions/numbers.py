@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from todoke_segmenter.domain.state import PersonState
 from todoke_shared.conditions.model import Operator
 from todoke_shared.conditions.predicate import exact
+from todoke_shared.people import PersonState
 
 Course = list[tuple[int, int]]
 """The number from which day on: from today, then from every day on which it can become another with no event."""
