@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME...] [--seconds N]`: run benchmarks, then print one table."""
+"""`python -m benchmarks [NAME...] [--seconds N] [--pending N]`: run benchmarks, then print one table."""
 
 import argparse
 import asyncio
@@ -13,19 +13,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.figures import Bench, Figure, table
 
-NAMES = ("ingest", "redirect", "line_webhooks", "segmenter", "segments", "scheduler", "dispatcher", "flow")
+NAMES = ("ingest", "redirect", "line_webhooks", "segmenter", "segments", "scheduler", "timers", "dispatcher", "flow")
 """The modules here that have a `run`, in the order of the flow."""
 Run = Callable[[Bench], Awaitable[list[Figure]]]
 
 
-async def run_all(names: Sequence[str], seconds: float, console: Console) -> list[Figure]:
+async def run_all(names: Sequence[str], seconds: float, pending: int, console: Console) -> list[Figure]:
     """Run these benchmarks one after the other. A failure of one ends the run with its reason."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     figures: list[Figure] = []
     with Progress(*columns, console=console) as progress:
         for name in names:
             run: Run = import_module(f"benchmarks.{name}").run
-            figures += await run(Bench(name, seconds, progress))
+            figures += await run(Bench(name, seconds, progress, pending))
     return figures
 
 
@@ -34,16 +34,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; without any, all")
     parser.add_argument("--seconds", type=float, default=10.0, help="longest time of one measurement (default 10)")
+    parser.add_argument("--pending", type=int, default=1_000_000, help="timers that wait (`timers`; default 1,000,000)")
     arguments = parser.parse_args()
     for unknown in set(arguments.names) - set(NAMES):
         parser.error(f"no benchmark is called {unknown}; choose among {', '.join(NAMES)}")
     if arguments.seconds <= 0:
         parser.error("--seconds must be more than 0")
+    if arguments.pending < 1:
+        parser.error("--pending must be at least 1")
     console = Console()
     # uvloop, because uvicorn runs the services on it too.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            figures = runner.run(run_all(arguments.names or NAMES, arguments.seconds, console))
+            figures = runner.run(run_all(arguments.names or NAMES, arguments.seconds, arguments.pending, console))
         except KeyboardInterrupt:
             raise SystemExit(130) from None
     console.print(table(figures, title=f"{date.today().isoformat()}, {os.cpu_count()} cores"))  # noqa: DTZ011
