@@ -52,7 +52,7 @@ docs: setup ## Generate docs/asyncapi, docs/topics.md, docs/events.md and docs/m
 	@$(RUN) python docs/generate.py
 
 bench: setup ## Benchmarks, each with its floor measured in the same run
-	@$(RUN) python -m benchmarks
+	@$(RUN) --group bench python -m benchmarks
 
 clean: ## Remove what was installed and kept (.venv, .todoke)
 	rm -rf .venv .todoke

@@ -74,11 +74,13 @@ class Figure:
 
 @dataclass
 class Bench:
-    """A benchmark's surroundings: `seconds` is the longest time that one measurement may take."""
+    """A benchmark's surroundings: `seconds` is the longest time that one measurement may take, `pending` how many
+    timers wait while others fire."""
 
     name: str
     seconds: float
     progress: Progress
+    pending: int = 0
 
     @contextmanager
     def shown(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -33,7 +33,8 @@ SELECT md5('run' || i)::uuid, 'cart-abandonment', 1, 'main', md5('person' || i):
        jsonb_build_object('event', jsonb_build_object('item', jsonb_build_object('product_id', 'tea-' || i)))
   FROM generate_series(1, $1::int) AS i
 """
-_TIMERS = "INSERT INTO timers (due_at, enrolment_id, position) SELECT due_at, enrolment_id, position FROM enrolments"
+_DAYS = "SELECT hold_timer_days(ARRAY(SELECT DISTINCT (due_at AT TIME ZONE 'UTC')::date FROM enrolments ORDER BY 1))"
+_TIMERS = "INSERT INTO timers (due_at, enrolment, position) SELECT due_at, enrolment_id, position FROM enrolments"
 
 _FLOOR_TABLES = """
 CREATE SCHEMA floor;
@@ -44,7 +45,7 @@ INSERT INTO floor.timers SELECT * FROM scheduler.timers;
 _CLAIM = """
 DELETE FROM timers WHERE ctid = any(ARRAY(
     SELECT ctid FROM timers WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
-)) RETURNING due_at, enrolment_id, position
+)) RETURNING due_at, enrolment, position
 """
 _PUT = """
 INSERT INTO outbox (shard, topic, key, value, headers)
@@ -58,7 +59,7 @@ async def bare_claim(pool: Pool) -> int:
     """The floor: one claim."""
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(_CLAIM, CLAIM)
-        keys = [row["enrolment_id"].bytes for row in rows]
+        keys = [row["enrolment"].bytes for row in rows]
         shards, values = [key[0] % OUTBOX_SHARDS for key in keys], [_A_REQUEST] * len(keys)
         await connection.execute(_PUT, shards, REQUESTS_MARKETING.name, keys, values)
     return len(rows)
@@ -68,6 +69,7 @@ async def prepare(pool: Pool) -> None:
     """So many people, friends all of them, an hour after the last change of their carts."""
     for statement in (_PEOPLE, _FRIENDS, _RUNS):
         await pool.execute(statement, TIMERS)
+    await pool.execute(_DAYS)
     await pool.execute(_TIMERS)
     await pool.execute("ANALYZE")
 

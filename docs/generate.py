@@ -23,6 +23,7 @@ import todoke_ingest.asyncapi
 import todoke_scheduler.main
 import todoke_segmenter.main
 import todoke_shared.contracts
+from todoke_shared.campaigns.schema import campaign_schema
 from todoke_shared.contracts.ec_events import CATALOGUE_TYPES, DATA_MODELS, EVENT_TYPES, EventData
 from todoke_shared.contracts.topics import EC_EVENTS, PARTITIONS, TOPICS, Topic
 from todoke_shared.kafka.records import Record
@@ -66,6 +67,7 @@ async def _take_nothing(_: Sequence[Record], /) -> None:
 def documents() -> dict[Path, str]:
     """Every generated file, by its path below docs/."""
     found = {Path("asyncapi", f"{name}.json"): asyncapi(name) for name in SERVICES}
+    found[Path("campaign.schema.json")] = json.dumps(campaign_schema(), ensure_ascii=False, indent=2) + "\n"
     return found | {Path("topics.md"): topics(), Path("events.md"): events(), Path("metrics.md"): metric_list()}
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.pipeline import CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject, ordered
 from todoke_local.rooms import migrate_rooms
-from todoke_scheduler.adapters.scheduling import lock_journeys
+from todoke_scheduler.adapters.journeys import lock_journeys
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import FakeClock

@@ -23,7 +23,7 @@ from todoke_ingest.answers import Answer
 from todoke_ingest.handlers.intake import Intake
 from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
-from todoke_scheduler.adapters.scheduling import next_due
+from todoke_scheduler.adapters.timers import next_due
 from todoke_scheduler.handlers import Scheduler
 from todoke_segmenter.adapters.memberships import next_check
 from todoke_segmenter.adapters.publishing import publish as publish_segments

@@ -9,7 +9,7 @@ from typing import Any
 from tests.support.cart_oracle import Row
 from tests.support.pipeline import Pipeline
 from tests.support.shop_events import event, line_subject
-from todoke_scheduler.adapters.scheduling import next_due
+from todoke_scheduler.adapters.timers import next_due
 
 RECORDING = Path(
     os.environ.get("TODOKE_TEST_RECORDING")

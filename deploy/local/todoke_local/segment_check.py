@@ -1,10 +1,11 @@
 """Everything that can be said of segment files before they are published, and of campaigns that name segments."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from todoke_segmenter.adapters.segments import current_segments
-from todoke_shared.campaigns.model import Campaign, EventRule
+from todoke_shared.campaigns.model import Campaign, EventRule, If, Send, walk
 from todoke_shared.conditions import ConditionError, parse_condition
 from todoke_shared.conditions.operands import one_of_these
 from todoke_shared.postgres.pool import open_pool
@@ -36,13 +37,26 @@ async def published_segments(dsn: str) -> list[str]:
 
 def segment_mistakes(campaign: Campaign, known: Collection[str]) -> Iterable[tuple[Place, str]]:
     """Segments that a campaign names and that there are not."""
-    rules: list[tuple[Place, EventRule]] = [(("enter",), campaign.enter)]
-    rules += [(("exit", index), rule) for index, rule in enumerate(campaign.exit)]
-    for place, rule in rules:
-        try:
-            if rule.segment is not None:
-                one_of_these(rule.segment, ("segment",), known, "segment")
-            if rule.when is not None:
-                parse_condition(rule.when, ("when",), segments=known)
-        except ConditionError as error:
-            yield (*place, *error.path), str(error)
+    for place, rule in _rules(campaign):
+        yield from _unknown(place, known, rule.segment, rule.when, "when")
+    for place, step in walk(campaign.steps):
+        if isinstance(step, Send | If):
+            yield from _unknown(place, known, None, step.when, "if")
+
+
+def _rules(campaign: Campaign) -> Iterator[tuple[Place, EventRule]]:
+    yield ("enter",), campaign.enter
+    yield from ((("exit", index), rule) for index, rule in enumerate(campaign.exit))
+    yield from ((("goal", index), rule) for index, rule in enumerate(campaign.goal))
+
+
+def _unknown(
+    place: Place, known: Collection[str], segment: str | None, when: dict[str, Any] | None, key: str
+) -> Iterator[tuple[Place, str]]:
+    try:
+        if segment is not None:
+            one_of_these(segment, ("segment",), known, "segment")
+        if when is not None:
+            parse_condition(when, (key,), segments=known)
+    except ConditionError as error:
+        yield from (((*place, *one.path), str(one)) for one in (error, *error.others))

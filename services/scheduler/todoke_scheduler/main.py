@@ -8,8 +8,8 @@ from pathlib import Path
 from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
-from todoke_scheduler.adapters.scheduling import next_due
-from todoke_scheduler.handlers import Scheduler
+from todoke_scheduler.adapters.timers import drop_days_over, next_due
+from todoke_scheduler.handlers import CLAIM, Scheduler
 from todoke_scheduler.settings import SchedulerSettings
 from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, LANES
@@ -27,6 +27,10 @@ NAME = "scheduler"
 MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 POLL_SECONDS = 0.1
 """How soon a timer is found that another process has set; our own next one is waited for exactly."""
+SIDE_BY_SIDE = 2
+"""Claims at once when there is a backlog: PostgreSQL works for one while we work on the other."""
+DROP_SECONDS = 60.0
+"""How often partitions of days that are over are looked for; a replay passes a day in less."""
 SHORTEST_REST_SECONDS = 0.005
 """A due timer that another scheduler holds is looked for again no sooner."""
 
@@ -58,17 +62,30 @@ def create_app(settings: SchedulerSettings) -> Starlette:
             ends = await end_offsets(settings.kafka_bootstrap_servers, CUSTOMER_TRIGGERS)
             catching_up = CatchingUp(room.pool, cluster=room.cluster, topic=CUSTOMER_TRIGGERS.name, ends=ends)
 
+            async def catch_up() -> None:
+                while await scheduler.fire_due() == CLAIM:
+                    pass
+
             async def fire() -> None:
                 if not await catching_up.is_done():
                     await asyncio.sleep(POLL_SECONDS)
-                elif not await scheduler.fire_due():
-                    due = await next_due(room.pool)
+                    return
+                fired = await scheduler.fire_due()
+                if fired == CLAIM:
+                    await asyncio.gather(*(catch_up() for _ in range(SIDE_BY_SIDE)))
+                elif not fired:
+                    due = await next_due(room.pool, by=room.clock.now())
                     wait = POLL_SECONDS if due is None else room.clock.seconds_until(due)
                     await asyncio.sleep(min(max(wait, SHORTEST_REST_SECONDS), POLL_SECONDS))
+
+            async def drop_days() -> None:
+                await drop_days_over(room.pool, room.clock.now())
+                await asyncio.sleep(DROP_SECONDS)
 
             room.loops.start("campaigns", reload)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))
             room.loops.start("timers", fire)
+            room.loops.start("timer-days", drop_days)
             broker = new_broker(settings, NAME)
             async with consuming(broker, declare(broker, scheduler.take_triggers), room):
                 yield

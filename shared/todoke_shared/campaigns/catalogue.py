@@ -15,7 +15,7 @@ logger = logging.getLogger("todoke.campaigns")
 RELOAD_SECONDS = 1.0
 """How soon a published campaign is live."""
 
-_CURRENT = "SELECT campaign, version FROM scheduler.current_campaigns"
+_CURRENT = "SELECT campaign, version, paused_since IS NOT NULL AS paused FROM scheduler.current_campaigns"
 _VERSIONS = """
 SELECT campaign, version, document FROM scheduler.published_campaigns
  WHERE (campaign, version) IN (SELECT * FROM unnest($1::text[], $2::int[]))
@@ -31,11 +31,17 @@ class CampaignCatalogue:
         self._names: frozenset[str] = frozenset()
         self._unreadable: set[tuple[str, int]] = set()
         self._current: tuple[PublishedCampaign, ...] = ()
+        self._paused: frozenset[str] = frozenset()
 
     @property
     def current(self) -> tuple[PublishedCampaign, ...]:
         """The campaigns that people may enter now."""
         return self._current
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The names of the campaigns in which no step is done now; people go on entering them."""
+        return self._paused
 
     def is_published(self, name: str) -> bool:
         """Whether a campaign of this name is in force, in a version that this release can read or not."""
@@ -51,9 +57,11 @@ class CampaignCatalogue:
 
     async def refresh(self) -> None:
         """Learn which versions are in force."""
-        wanted = {(row["campaign"], row["version"]) for row in await self._pool.fetch(_CURRENT)}
+        rows = await self._pool.fetch(_CURRENT)
+        wanted = {(row["campaign"], row["version"]) for row in rows}
         await self.fetch(wanted)
         self._names = frozenset(name for name, _ in wanted)
+        self._paused = frozenset(row["campaign"] for row in rows if row["paused"])
         current = tuple(self._known[key] for key in sorted(wanted) if key in self._known)
         if current != self._current:  # the same object as long as nothing is published: rules are built from it once
             self._current = current

@@ -1,18 +1,18 @@
-"""The campaign language as values. `campaigns.source` reads it from YAML; a published version is this as JSON."""
+"""The campaign language as values. `campaigns.source` reads it from YAML; a published version is this as JSON.
 
-from datetime import timedelta
+How people come in is in `entering`, what happens then in `steps` and `waits`, what holds messages back in `limits`.
+"""
+
+import operator
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
     ModelWrapValidatorHandler,
-    PlainSerializer,
-    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -20,119 +20,92 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from todoke_shared.campaigns.durations import format_duration, parse_duration
-from todoke_shared.conditions import Condition, parse_condition
-from todoke_shared.contracts.ec_events import CART_CHANGES, EVENT_TYPES, HISTORY_TYPES
+from todoke_shared.campaigns.entering import (
+    GROUPS,
+    LINE_EVENTS,
+    SEGMENT_EVENTS,
+    Again,
+    AgainAfter,
+    Enter,
+    EventRule,
+    Every,
+    Goal,
+    Once,
+    Per,
+    PerField,
+    Schedule,
+)
+from todoke_shared.campaigns.limits import (
+    Cap,
+    Consent,
+    Late,
+    QuietHours,
+    QuietHoursOrNone,
+    consent_of,
+    quiet_hours_of,
+)
+from todoke_shared.campaigns.parts import Duration, LocalDateTime, Part, Zone
+from todoke_shared.campaigns.steps import (
+    DEEPEST,
+    MOST_STEPS,
+    Ask,
+    Coupon,
+    Emit,
+    If,
+    RichMenu,
+    Send,
+    Set,
+    Split,
+    Step,
+    Stop,
+    Tag,
+    Wait,
+    walk,
+)
+from todoke_shared.campaigns.waits import UNKNOWN_WAIT, OnDate, OnDay, UntilTime, UntilWeekday
+from todoke_shared.campaigns.words import nearest
+from todoke_shared.conditions.errors import did_you_mean
 from todoke_shared.contracts.envelope import Name
 from todoke_shared.contracts.requests import Lane
 
-SEGMENT_EVENTS = frozenset({"segment.entered", "segment.left"})
-"""No records of a topic: the segmenter itself sees them happen, by an event or by the clock."""
-LINE_EVENTS = frozenset({"line.follow", "line.unfollow", "line.message", "line.postback", "line.accountLink"})
-GROUPS = {"cart.changed": CART_CHANGES}
-"""One word for several event types."""
-
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str, when_used="always")
+__all__ = [
+    "GROUPS",
+    "LINE_EVENTS",
+    "SEGMENT_EVENTS",
+    "Again",
+    "AgainAfter",
+    "Ask",
+    "Campaign",
+    "Cap",
+    "Coupon",
+    "Emit",
+    "Enter",
+    "EventRule",
+    "Every",
+    "Goal",
+    "If",
+    "Late",
+    "OnDate",
+    "OnDay",
+    "Once",
+    "Per",
+    "PerField",
+    "QuietHours",
+    "RichMenu",
+    "Schedule",
+    "Send",
+    "Set",
+    "Split",
+    "Step",
+    "Stop",
+    "Tag",
+    "UntilTime",
+    "UntilWeekday",
+    "Wait",
+    "walk",
 ]
-Per = Literal["person", "order", "cart", "event"]
-Again = Literal["never", "always", "restart"]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class EventRule(_Part):
-    """When one of the events `on` comes and `when` holds of the person just after it.
-
-    `segment`: which one is entered or left, where `on` names such an event.
-    """
-
-    on: tuple[str, ...] = Field(min_length=1)
-    segment: Name | None = Field(default=None, validate_default=True)
-    when: dict[str, Any] | None = None
-
-    @field_validator("on", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("on")
-    @classmethod
-    def _known_events(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name in HISTORY_TYPES:
-                raise ValueError(f"`{name}` is history: it starts and ends no campaign; line.follow is the news")
-            known = EVENT_TYPES | LINE_EVENTS | SEGMENT_EVENTS | GROUPS.keys()
-            if name not in known and not name.startswith("custom."):
-                raise ValueError(f"unknown event `{name}`; see docs/events.md for the vocabulary, or use custom.*")
-        return names
-
-    @field_validator("segment")
-    @classmethod
-    def _needed_where_segments_change(cls, segment: str | None, info: ValidationInfo) -> str | None:
-        named = SEGMENT_EVENTS & set(info.data.get("on", ()))
-        if named and segment is None:
-            raise ValueError(f"`{min(named)}` needs to know which: add `segment: its-name`")
-        if segment is not None and "on" in info.data and not named:
-            raise ValueError(
-                "only `segment.entered` and `segment.left` ask for a segment; leave it out, or change `on`"
-            )
-        return segment
-
-    @field_validator("when")
-    @classmethod
-    def _readable(cls, when: dict[str, Any] | None) -> dict[str, Any] | None:
-        if when is not None:
-            parse_condition(when)  # which segments there are is known to whoever publishes it
-        return when
-
-    @property
-    def event_types(self) -> frozenset[str]:
-        """The event types meant, groups spelt out."""
-        return frozenset().union(*(GROUPS.get(name, {name}) for name in self.on))
-
-    @property
-    def condition(self) -> Condition | None:
-        """`when`, parsed."""
-        return None if self.when is None else parse_condition(self.when)
-
-
-class Enter(EventRule):
-    """How a person comes in. `per` tells apart runs that may go on side by side; `again` what a second entry does."""
-
-    per: Per = "person"
-    again: Again = "never"
-
-    @field_validator("per")
-    @classmethod
-    def _a_person_enters_segments(cls, per: Per, info: ValidationInfo) -> Per:
-        if info.data.get("segment") is not None and per in ("order", "cart"):
-            raise ValueError("a segment is entered by a person and not by an order or a cart; use person, or event")
-        return per
-
-
-class Wait(_Part):
-    """Let time pass: counted from when the step before was due, so that lateness does not add up."""
-
-    wait: Duration
-
-
-class Send(_Part):
-    """Owe the person one of the campaign's messages."""
-
-    send: str
-
-
-def _step_kind(value: Any) -> str:
-    if isinstance(value, _Part):
-        return type(value).__name__.lower()
-    known = [kind for kind in ("wait", "send") if isinstance(value, dict) and kind in value]
-    return known[0] if len(known) == 1 else "unknown"
-
-
-Step = Annotated[Annotated[Wait, Tag("wait")] | Annotated[Send, Tag("send")], Discriminator(_step_kind)]
+TOKYO = "Asia/Tokyo"
 
 
 def _for_line(objects: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
@@ -145,41 +118,58 @@ Message = Annotated[tuple[dict[str, Any], ...], AfterValidator(_for_line)]
 """LINE's own message objects; their strings are templates."""
 
 
-def _missing_messages(value: Any) -> list[InitErrorDetails]:
-    steps, messages = (value.get("steps"), value.get("messages")) if isinstance(value, dict) else (None, None)
-    if not isinstance(steps, list | tuple) or not isinstance(messages, dict):
-        return []
-    names = [(index, step.get("send")) for index, step in enumerate(steps) if isinstance(step, dict)]
-    return [
-        {
-            "type": PydanticCustomError(
-                "missing_message", "no message has this name; add it under `messages`, or send one of those there"
-            ),
-            "loc": ("steps", index, "send"),
-            "input": name,
-        }
-        for index, name in names
-        if isinstance(name, str) and name not in messages
-    ]
-
-
-class Campaign(_Part):
+class Campaign(Part):
     """One conversation of the shop with each customer it concerns."""
 
     campaign: Name
     name: str = ""
     lane: Lane = Field(alias="class")
     account: Name = "main"
+    zone: Zone = Field(default=TOKYO, exclude_if=lambda zone: zone == TOKYO)
+    starts: LocalDateTime | None = None
+    ends: LocalDateTime | None = None
     enter: Enter
     exit: tuple[EventRule, ...] = ()
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
+    goal: tuple[Goal, ...] = Field(default=(), exclude_if=operator.not_)
+    holdout: int = Field(default=0, ge=0, le=50, exclude_if=operator.not_)
+    quiet_hours: QuietHoursOrNone = Field(default_factory=lambda told: quiet_hours_of(told.get("lane")))
+    caps: tuple[Cap, ...] = Field(default=(), max_length=10, exclude_if=operator.not_)
+    consent: Consent = Field(default_factory=lambda told: consent_of(told.get("lane")))
     expires: Duration | None = None
-    messages: dict[str, Message]
+    late: Late = Field(default=Late(), exclude_if=lambda late: late == Late())
+    running: Literal["finish", "move"] = Field(default="finish", exclude_if=lambda running: running == "finish")
+    steps: tuple[Step, ...] = Field(min_length=1)
+    messages: dict[str, Message] = Field(default_factory=dict)
 
-    @field_validator("exit", mode="before")
+    @field_validator("exit", "goal", "caps", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, dict) else value
+
+    @field_validator("ends")
+    @classmethod
+    def _after_it_starts(cls, ends: Any, info: ValidationInfo) -> Any:
+        starts = info.data.get("starts")
+        if ends is not None and starts is not None and ends <= starts:
+            raise ValueError(f"it would end before it starts ({starts:%Y-%m-%d %H:%M}); write a later time")
+        return ends
+
+    @field_validator("holdout", mode="before")
+    @classmethod
+    def _half_at_most(cls, holdout: Any) -> Any:
+        if type(holdout) is not int or not 0 <= holdout <= 50:
+            raise ValueError("write a whole number of percent, 0 to 50, for example 10")
+        return holdout
+
+    @field_validator("steps")
+    @classmethod
+    def _surveyable(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        places = [place for place, _ in walk(steps)]
+        if len(places) > MOST_STEPS:
+            raise ValueError(f"here are {len(places)} steps, nested ones included; a campaign has at most {MOST_STEPS}")
+        if max((len(place) // 2 for place in places), default=0) > DEEPEST:
+            raise ValueError(f"steps may be nested {DEEPEST} deep; tell an event (`emit`) that starts another campaign")
+        return steps
 
     @model_validator(mode="wrap")
     @classmethod
@@ -189,12 +179,73 @@ class Campaign(_Part):
         try:
             campaign = read(value)
         except ValidationError as error:
-            found = [cast(InitErrorDetails, complaint) for complaint in error.errors()]
+            found = [_as_details(complaint) for complaint in error.errors() if _is_mistake(complaint)]
             raise ValidationError.from_exception_data(cls.__name__, [*found, *missing]) from None
         if missing:
             raise ValidationError.from_exception_data(cls.__name__, missing)
         return campaign
 
+    @cached_property
+    def tz(self) -> ZoneInfo:
+        """The zone of all its local times."""
+        return ZoneInfo(self.zone)
+
     def to_document(self) -> dict[str, Any]:
-        """The campaign as JSON values, as it is published."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """The campaign as JSON values, as it is published.
+
+        What the class says by itself is left out: a campaign that says nothing new is the document that it always was,
+        and so the same version.
+        """
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        for name in {"quiet_hours", "consent"} - self.model_fields_set:
+            document.pop(name, None)
+        if "quiet_hours" in self.model_fields_set and self.quiet_hours is None:
+            document["quiet_hours"] = "none"
+        return document
+
+
+def _is_mistake(complaint: Any) -> bool:
+    # pydantic says that it could not find a default because of another mistake: that one is told.
+    return bool(complaint["type"] != "default_factory_not_called")
+
+
+def _as_details(complaint: Any) -> InitErrorDetails:
+    if complaint["type"] == UNKNOWN_WAIT:  # one of our own, which pydantic makes but does not take back
+        return {"type": PydanticCustomError(UNKNOWN_WAIT, complaint["msg"]), "loc": complaint["loc"], "input": None}
+    return cast(InitErrorDetails, complaint)
+
+
+def _missing_messages(value: Any) -> list[InitErrorDetails]:
+    if not isinstance(value, dict):
+        return []
+    messages = value.get("messages", {})
+    if not isinstance(messages, dict):
+        return []
+    return [
+        {
+            "type": PydanticCustomError(
+                "missing_message",
+                "no message has this name; add it under `messages`, or send one of those there{hint}",
+                {"hint": did_you_mean(nearest(name, [one for one in messages if isinstance(one, str)]))},
+            ),
+            "loc": place,
+            "input": name,
+        }
+        for place, name in _named_messages(value.get("steps"), ("steps",))
+        if name not in messages
+    ]
+
+
+def _named_messages(steps: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What `send` and `ask` name, in documents that may be wrong everywhere else."""
+    if len(place) > 2 * DEEPEST + 1:
+        return
+    for index, step in enumerate(steps) if isinstance(steps, list | tuple) else ():
+        if not isinstance(step, dict):
+            continue
+        here = (*place, index)
+        for key, part in step.items():
+            if isinstance(part, str) and (key == "send" or (key == "message" and "ask" in step)):
+                yield (*here, key), part
+            elif isinstance(part, list | tuple):
+                yield from _named_messages(part, (*here, str(key)))

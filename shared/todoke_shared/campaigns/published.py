@@ -1,8 +1,10 @@
 """A campaign as it was published: a version never changes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.campaigns.program import Program
 
 
 @dataclass(frozen=True)
@@ -11,3 +13,8 @@ class PublishedCampaign:
 
     version: int
     campaign: Campaign
+
+    @cached_property
+    def program(self) -> Program:
+        """What runs on this version go through."""
+        return Program.of(self.campaign)

@@ -6,13 +6,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from todoke_shared.campaigns.checks import cross_mistakes
+from todoke_shared.campaigns.hints import WORDS, as_written, said, without_echoes
+from todoke_shared.campaigns.mending import mended
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.yaml_files import FileMistakesError, Mistake, Place, complaints_of, read_document, yaml_files
-
-_WORDS = {
-    "union_tag_invalid": "a step is one of `wait: 1h` or `send: message-name`",
-    "model_type": "write a campaign as a mapping that starts with `campaign: its-name`",
-}
+from todoke_shared.yaml_files import (
+    Document,
+    FileMistakesError,
+    Mistake,
+    Place,
+    complaints_of,
+    read_document,
+    yaml_files,
+)
 
 Check = Callable[[Campaign], Iterable[tuple[Place, str]]]
 """Further mistakes in a campaign that can be read: the path to each, and what is wrong there."""
@@ -27,12 +33,13 @@ def load_campaign(file: Path, check: Check = no_further_check) -> Campaign:
     """Read one campaign. FileMistakesError lists every mistake in it, those that `check` finds among them."""
     document = read_document(file)
     try:
-        campaign = Campaign.model_validate(document.value)
+        campaign = _read(document.value)
     except ValidationError as error:
-        complaints = _without_echoes(complaints_of(error))
-        raise FileMistakesError(document.mistakes(complaints, _WORDS, _as_written)) from None
-    if further := [document.mistake(path, what) for path, what in check(campaign)]:
-        raise FileMistakesError(further)
+        complaints = list(without_echoes(complaints_of(error)))
+        told = document.mistakes([said(one, document.value) for one in complaints], WORDS, as_written)
+        raise FileMistakesError(_by_line([*told, *_in_the_rest(document, complaints, check)])) from None
+    if further := [document.mistake(path, what) for path, what in _checked(campaign, check)]:
+        raise FileMistakesError(_by_line(further))
     return campaign
 
 
@@ -54,15 +61,25 @@ def load_campaigns(folder: Path, check: Check = no_further_check) -> list[Campai
     return campaigns
 
 
-def _without_echoes(complaints: list[Any]) -> list[Any]:
-    """pydantic leaves bad steps out and then finds that there are too few: that is no second mistake."""
-    steps = [complaint for complaint in complaints if complaint["loc"][0:1] == ("steps",)]
-    return [
-        one for one in complaints if not (one["loc"] == ("steps",) and one["type"] == "too_short" and len(steps) > 1)
-    ]
+def _read(value: object) -> Campaign:
+    return Campaign.model_validate(value, by_alias=True, by_name=False)  # an author writes `class`, not `lane`
 
 
-def _as_written(loc: Place) -> list[str | int]:
-    # pydantic puts the kind of a step into the path, before the step's own keys: steps, 0, wait, wait.
-    kind = {2} if loc[0:1] == ("steps",) and len(loc) > 3 else set()
-    return [part for place, part in enumerate(loc) if place not in kind and part != "[key]"]
+def _checked(campaign: Campaign, check: Check) -> Iterable[tuple[Place, str]]:
+    yield from cross_mistakes(campaign)
+    yield from check(campaign)
+
+
+def _by_line(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    return sorted(mistakes, key=lambda mistake: mistake.line)  # as an author goes through the file
+
+
+def _in_the_rest(document: Document, complaints: list[Any], check: Check) -> list[Mistake]:
+    """What is wrong beside the complaints: they hide nothing of what stands elsewhere in the file."""
+    places = [as_written(complaint["loc"]) for complaint in complaints]
+    rest = mended(document.value, places)
+    try:
+        campaign = _read(rest.value)
+    except ValidationError:  # wrong all over: what has been told is enough to begin with
+        return []
+    return [document.mistake(path, what) for path, what in _checked(campaign, check) if not rest.touches(path)]

@@ -1,11 +1,14 @@
 """`message.requests.{transactional,marketing}.v1`: a message that a person is owed. Other systems may write here."""
 
+from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
+import msgspec
 from pydantic import Field, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
+from todoke_shared.jsons import dumps
 
 Lane = Literal["transactional", "marketing"]
 
@@ -45,3 +48,34 @@ class MessageRequest(Contract):
         if (self.template is None) == (self.messages is None):
             raise ValueError("give either template or messages")
         return self
+
+
+class OwnTemplateRef(msgspec.Struct, frozen=True):
+    """A TemplateRef of our own making."""
+
+    campaign: str
+    version: int
+    message: str
+    variables: dict[str, Any]
+
+
+class OwnRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A MessageRequest of our own making, by template. Nothing in it needs to be checked, and it is written by the
+    million: at a tenth of the cost. The same on the wire, which a contract test holds."""
+
+    schema_version: int
+    id: UUID
+    shop: str
+    account: str
+    to: str
+    person: UUID
+    campaign: str
+    step: str
+    enrolment: UUID
+    due_at: datetime
+    expires_at: datetime | None = None
+    template: OwnTemplateRef
+
+    def to_json(self) -> bytes:
+        """The record's value, as it goes on the wire."""
+        return dumps(self)

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from todoke_shared.errors import SlowDownError
+from todoke_shared.kafka.murmur2 import murmur2
 from todoke_shared.kafka.records import Outgoing
 
 MAX_RECORD_BYTES = 1_000_000
@@ -172,8 +172,7 @@ def _partition(key: bytes | None, partitions: Sequence[int]) -> int:
 @lru_cache(maxsize=65_536)
 def _hash(key: bytes) -> int:
     """As Kafka's own clients hash: a person's records share a partition, whoever writes them. People come again."""
-    hashed: int = murmur2(key) & 0x7FFFFFFF
-    return hashed
+    return murmur2(key) & 0x7FFFFFFF
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

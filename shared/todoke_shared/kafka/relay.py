@@ -75,10 +75,11 @@ class Relay:
             return 0
         rows = await self._pool.fetch(_SQL["read_outbox"], self._shards, BATCH, BATCH_BYTES, self._resting_topics())
         records = {row["id"]: Outgoing(row["topic"], row["key"], row["value"], row["headers"]) for row in rows}
-        await self._set_aside({key: record for key, record in records.items() if size_of(record) > MAX_RECORD_BYTES})
+        too_large = {key: record for key, record in records.items() if size_of(record) > MAX_RECORD_BYTES}
+        await self._set_aside(too_large)
         by_topic: dict[str, dict[int, Outgoing]] = {}
         for key, record in records.items():
-            if size_of(record) <= MAX_RECORD_BYTES:
+            if key not in too_large:
                 by_topic.setdefault(record.topic, {})[key] = record
         results = await asyncio.gather(
             *(self._publish_topic(topic, its) for topic, its in by_topic.items()), return_exceptions=True

@@ -46,6 +46,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA scheduler FROM todoke_ingest, todoke_segmente
 GRANT USAGE ON SCHEMA scheduler TO todoke_scheduler, todoke_segmenter, todoke_dispatcher;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA scheduler TO todoke_scheduler;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA scheduler TO todoke_scheduler;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA scheduler TO todoke_scheduler;
 GRANT SELECT ON scheduler.published_campaigns, scheduler.current_campaigns TO todoke_segmenter, todoke_dispatcher;
 
 -- name: dispatcher!

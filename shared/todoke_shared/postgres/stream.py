@@ -74,7 +74,7 @@ async def put_outbox(connection: Connection, outgoing: Sequence[Outgoing]) -> No
             [record.topic for record in outgoing],
             [record.key for record in outgoing],
             [record.value for record in outgoing],
-            [record.headers_json for record in outgoing],
+            [record.headers_json or None for record in outgoing],
         )
 
 

@@ -24,7 +24,8 @@ DELETE FROM inbox WHERE key IN (
 -- name: put_outbox!
 -- Records to publish after the commit.
 INSERT INTO outbox (shard, topic, key, value, headers)
-SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[], $5::jsonb[]);
+SELECT shard, topic, key, value, coalesce(headers, '{}')
+  FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[], $5::jsonb[]) AS r (shard, topic, key, value, headers);
 
 -- name: lock_shards
 -- The shards that this relay now owns: a session lock, so a dead relay's shards are soon free.

@@ -42,8 +42,13 @@ SEGMENT_LATENESS = Histogram(
 TIMERS_FIRED = Counter("todoke_timers_fired_total", "Timers claimed and carried out")
 TIMER_LATENESS = Histogram(
     "todoke_timer_lateness_seconds",
-    "Shop time between due and fired",
+    "Shop time between due and committed",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600),
+)
+TIMER_CLAIM_SECONDS = Histogram(
+    "todoke_timer_claim_seconds",
+    "What PostgreSQL takes to give due timers out",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 REQUESTS = Counter("todoke_requests_total", "Message requests emitted", ["campaign", "step"])
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -17,8 +17,13 @@ from todoke_line_simulator.settings import AccountSettings
 from todoke_line_simulator.users import line_user_id
 from todoke_local.campaign_check import check_campaigns
 from todoke_local.cli import app
-from todoke_shared.campaigns.model import LINE_EVENTS, Campaign
+from todoke_shared.campaigns.diagram import mermaid
+from todoke_shared.campaigns.entering import LINE_EVENTS, AgainAfter, Enter, Every, Goal, PerField
+from todoke_shared.campaigns.limits import Cap, Late, QuietHours
+from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.source import load_campaign
+from todoke_shared.campaigns.steps import STEP_WORDS, Ask, Emit
+from todoke_shared.campaigns.waits import OnDate, OnDay
 from todoke_shared.conditions import Operator, parse_condition
 from todoke_shared.conditions.attributes import ATTRIBUTES, PREFIXES, WORDS
 from todoke_shared.conditions.regions import REGIONS
@@ -32,6 +37,7 @@ PAGES = [
     *sorted((ROOT / "services").glob("*/README.md")),
 ]
 CAMPAIGN_PAGES = [ROOT / "docs" / "campaigns.md", ROOT / "docs" / "ja" / "campaigns.md"]
+PARTS = (Goal, Every, PerField, AgainAfter, QuietHours, Cap, Late, Ask, Emit, OnDay, OnDate)
 CONDITION_PAGES = [ROOT / "docs" / "conditions.md", ROOT / "docs" / "ja" / "conditions.md"]
 WALKS = [ROOT / "README.md", ROOT / "docs" / "ja" / "getting-started.md"]
 """Pages that take a newcomer from nothing to a first message."""
@@ -73,11 +79,28 @@ def is_command(words: list[str]) -> bool:
     return True
 
 
+def around(text: str) -> dict[str, Any]:
+    """A whole campaign around a part of one, with every message that it names."""
+    part = YAML(typ="safe", pure=True).load(text)
+    names = {"hello", *re.findall(r"(?:send|message): ([a-z-]+)", text)}
+    return {
+        "campaign": "part",
+        "class": "marketing",
+        "enter": {"on": "order.placed"},
+        "steps": [{"send": "hello"}],
+        **part,
+        "messages": {name: [{"type": "text", "text": name}] for name in names},
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_campaign_shown_can_be_published(page: Path, tmp_path: Path) -> None:
-    """Each yaml block is a whole campaign, or says that it is a condition, a segment file or wrong on purpose."""
+    """Each yaml block is a whole campaign, or says that it is a part of one, a condition, a segment file or wrong."""
     for text in blocks(page, "yaml"):
         (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
+        assert load_campaign(tmp_path / "campaign.yaml").campaign
+    for text in blocks(page, "yaml part"):
+        (tmp_path / "campaign.yaml").write_text(json.dumps(around(text)), encoding="utf-8")
         assert load_campaign(tmp_path / "campaign.yaml").campaign
     for text in blocks(page, "yaml condition"):
         assert parse_condition(YAML(typ="safe", pure=True).load(text))
@@ -104,12 +127,21 @@ def test_the_mistakes_shown_are_the_mistakes_told(page: Path, tmp_path: Path) ->
     assert str(error.value).replace(f"{tmp_path}/", "").splitlines() == told.splitlines()
 
 
+def test_the_diagram_shown_is_the_diagram_printed() -> None:
+    """Of the shipped campaign that the command above it names."""
+    [shown] = blocks(CAMPAIGN_PAGES[0], "mermaid")
+    assert shown == mermaid(load_campaign(ROOT / "campaigns" / "cart-abandonment.yaml"))
+
+
 @pytest.mark.parametrize("page", CAMPAIGN_PAGES, ids=name_of)
 def test_the_language_is_described_whole(page: Path) -> None:
-    """Every key and event of LINE's stands on its page."""
+    """Every key, step, day and event of LINE's stands on its page."""
     text = page.read_text(encoding="utf-8")
-    keys = {field.alias or name for name, field in Campaign.model_fields.items()}
+    keys = {field.alias or name for part in (Campaign, Enter) for name, field in part.model_fields.items()}
     assert [word for word in [*keys, *LINE_EVENTS] if f"`{word}`" not in text] == []
+    assert [step for step in STEP_WORDS if f"`{step}: " not in text and f"  - {step}: " not in text] == []
+    inner = {key for part in PARTS for key in part.model_json_schema()["properties"]}
+    assert [key for key in inner if not re.search(rf"\b{key}\b", text)] == []
 
 
 @pytest.mark.parametrize("page", CONDITION_PAGES, ids=name_of)

@@ -1,15 +1,21 @@
 """Campaigns, triggers and journeys for tests of the scheduler."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from todoke_scheduler.adapters.scheduling import Decision, Journeys
-from todoke_scheduler.domain.enrolment import Enrolment, OwedMessage, advance
+from todoke_scheduler.adapters.decisions import Decision
+from todoke_scheduler.adapters.journeys import Journeys
+from todoke_scheduler.domain.effects import Effect, Owed
+from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.domain.stepping import advance
 from todoke_scheduler.handlers import _start_or_end
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Again, Campaign
+from todoke_shared.campaigns.program import Program
 from todoke_shared.campaigns.published import PublishedCampaign
+from todoke_shared.conditions import Condition
 from todoke_shared.contracts.triggers import Trigger, TriggerKind
 from todoke_shared.ids import person_id, trigger_id
 
@@ -48,6 +54,43 @@ def run(ends: float | None = None) -> Enrolment:
     return fresh if ends is None else fresh.ending(at(ends), "exit")
 
 
+@dataclass(frozen=True)
+class Somebody:
+    """A person of whom every condition holds, or none does, and who has these dates."""
+
+    agrees: bool = True
+    dates: Mapping[str, date | datetime] = field(default_factory=dict)
+    friend: bool = True
+    consent: bool | None = None
+
+    def holds(self, _: Condition) -> bool:
+        """The same of all conditions."""
+        return self.agrees
+
+    def date(self, name: str) -> date | datetime | None:
+        """One of the dates."""
+        return self.dates.get(name)
+
+    def is_friend(self, _: str) -> bool:
+        """The same of all accounts."""
+        return self.friend
+
+    def consents(self) -> bool | None:
+        """As told."""
+        return self.consent
+
+
+def look(fresh: Enrolment, known: Campaign, now: datetime) -> tuple[Enrolment, list[Owed]]:
+    """`advance` through a campaign whose only effects are messages."""
+    stands, effects = advance(fresh, Program.of(known), Somebody(), now)
+    return stands, [_message(effect) for effect in effects]
+
+
+def _message(effect: Effect) -> Owed:
+    assert isinstance(effect, Owed)
+    return effect
+
+
 def trigger(kind: TriggerKind, seconds: float, key: str = "") -> Trigger:
     """An entry or an exit."""
     id_ = trigger_id(person_id("main", f"{kind}{seconds}{key}"), "care", kind, PERSON)
@@ -69,7 +112,7 @@ class OnePerson:
         self.campaign = known
         self.catalogue = OneCampaign(PublishedCampaign(1, known))
         self.journeys = Journeys(current={}, marks={}, runs={})
-        self.sent: list[tuple[UUID, OwedMessage]] = []
+        self.sent: list[tuple[UUID, Owed]] = []
         self.decisions: list[Decision] = []
 
     def take(self, triggers: Iterable[Trigger]) -> None:
@@ -84,7 +127,7 @@ class OnePerson:
         """Let timers fire punctually, in the order in which they are due, up to an instant."""
         while due := [r for r in self.runs if r.status == "active" and r.due_at <= at(seconds)]:
             first = min(due, key=lambda r: (r.due_at, r.id))
-            moved, owed = advance(first, self.campaign, first.due_at)
+            moved, owed = look(first, self.campaign, first.due_at)
             self.journeys.runs[first.id] = moved
             self.sent += [(first.id, message) for message in owed]
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.scheduler.campaigns import START, Story, at, campaign, run
-from todoke_scheduler.domain.enrolment import Enrolment, OwedMessage, advance
+from tests.unit.scheduler.campaigns import START, Story, at, campaign, look, run
+from todoke_scheduler.domain.effects import Owed
+from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_shared.campaigns.model import Campaign
 
 stories: st.SearchStrategy[Story] = st.lists(
@@ -29,16 +30,16 @@ def due_sends(story: Story) -> list[tuple[str, str, int]]:
     return found
 
 
-def walk(fresh: Enrolment, known: Campaign, calls: list[int]) -> tuple[Enrolment, list[tuple[int, OwedMessage]]]:
-    """Call `advance` at each of these seconds, in order of time: how the run stands, and what was owed when."""
-    found: list[tuple[int, OwedMessage]] = []
+def walk(fresh: Enrolment, known: Campaign, calls: list[int]) -> tuple[Enrolment, list[tuple[int, Owed]]]:
+    """Call `look` at each of these seconds, in order of time: how the run stands, and what was owed when."""
+    found: list[tuple[int, Owed]] = []
     for second in sorted(calls):
-        fresh, owed = advance(fresh, known, at(second))
+        fresh, owed = look(fresh, known, at(second))
         found += [(second, message) for message in owed]
     return fresh, found
 
 
-def told(found: list[tuple[int, OwedMessage]]) -> list[tuple[str, str, int]]:
+def told(found: list[tuple[int, Owed]]) -> list[tuple[str, str, int]]:
     """What was owed, as `due_sends` puts it."""
     return [(m.message, m.step, int((m.due_at - START).total_seconds())) for _, m in found]
 
@@ -102,7 +103,7 @@ def test_every_run_ends(story: Story, calls: list[int], end: int | None) -> None
     """And once it is over, no time and no trigger changes it."""
     over, _ = walk(run(end), campaign(story), [*calls, LATER_THAN_ALL])
     assert over.status != "active"
-    assert advance(over, campaign(story), at(LATER_THAN_ALL + 1)) == (over, [])
+    assert look(over, campaign(story), at(LATER_THAN_ALL + 1)) == (over, [])
     assert over.ending(at(0), "restarted") == over
 
 
@@ -110,7 +111,7 @@ def test_every_run_ends(story: Story, calls: list[int], end: int | None) -> None
 def test_an_active_run_asks_to_be_woken_in_the_future(story: Story, calls: list[int]) -> None:
     """Its timer would otherwise fire for ever."""
     for second in sorted(calls):
-        stands, _ = advance(run(), campaign(story), at(second))
+        stands, _ = look(run(), campaign(story), at(second))
         assert stands.status != "active" or stands.due_at > at(second)
 
 
@@ -137,13 +138,13 @@ def test_a_late_look_does_not_remind_a_buyer() -> None:
 
 def test_a_run_whose_end_comes_no_later_than_its_next_step_is_over_at_once() -> None:
     """There is no timer to keep for it."""
-    waiting, _ = advance(run(30), campaign([60, "hello"]), at(0))
+    waiting, _ = look(run(30), campaign([60, "hello"]), at(0))
     assert waiting.status == "ended"
 
 
 def test_waits_follow_each_other_from_when_the_step_before_was_due() -> None:
     """An hour of downtime moves no later step."""
     known = campaign([10, "hello", 100, "bye"])
-    stands, _ = advance(run(), known, at(90))
+    stands, _ = look(run(), known, at(90))
     assert (stands.status, stands.position, stands.due_at) == ("active", 3, at(110))
     assert stands.due_at == START + timedelta(seconds=110)

@@ -10,6 +10,7 @@ from todoke_shared.conditions import Compare
 from todoke_shared.yaml_files import FileMistakesError
 
 LIBRARY = Path(__file__).parents[3] / "campaigns"
+STEPS = "wait, send, ask, split, coupon, tag, untag, set, rich_menu, emit, stop, if"
 GOOD = """\
 campaign: second-visit
 class: marketing
@@ -100,20 +101,20 @@ messages:
 """,
     ) == [
         "campaign.yaml:1: campaign: use lower-case letters, digits, - and _, and begin with a letter or digit",
+        "campaign.yaml:3: accounts: nobody reads this key; check its spelling; did you mean `account`?",
         "campaign.yaml:5: enter.on: unknown event `order.deliverd`; "
-        "see docs/events.md for the vocabulary, or use custom.*",
+        "see docs/events.md for the vocabulary, or use custom.*; did you mean `order.delivered`?",
         "campaign.yaml:6: enter.when.all[1].event.amount.atleast: unknown operator `atleast`; "
         "use one of is, at_least, at_most, more_than, less_than, one_of, known, has, has_any, has_all; "
         "did you mean `at_least`?",
         "campaign.yaml:9: exit[0].when.cart.itms: unknown attribute `cart.itms`; did you mean `cart.items`?",
         "campaign.yaml:11: steps[0].wait: write a duration as a number and s, m, h or d, for example 30m, 1h or 7d",
-        "campaign.yaml:12: steps[1]: a step is one of `wait: 1h` or `send: message-name`",
-        "campaign.yaml:15: steps[3]: a step is one of `wait: 1h` or `send: message-name`",
+        "campaign.yaml:12: steps[1]: `wait` and `send` are two steps; begin each with a `-` of its own",
+        "campaign.yaml:14: steps[2].send: no message has this name; "
+        "add it under `messages`, or send one of those there; did you mean `ask-for-review`?",
+        f"campaign.yaml:15: steps[3]: there is no step `pause`; use one of {STEPS}",
         "campaign.yaml:17: messages.ask-for-review: this message has 0 message objects; LINE takes 1 to 5",
         "campaign.yaml:18: messages.six: this message has 6 message objects; LINE takes 1 to 5",
-        "campaign.yaml:3: accounts: nobody reads this key; check its spelling",
-        "campaign.yaml:14: steps[2].send: no message has this name; "
-        "add it under `messages`, or send one of those there",
     ]
 
 
@@ -122,7 +123,11 @@ messages:
     [
         ("campaign: second-visit\n", "", "1: campaign: this key is needed"),
         ("class: marketing", "class: loud", "2: class: Input should be 'transactional' or 'marketing'"),
-        ("  per: order", "  pre: order", "5: enter.pre: nobody reads this key; check its spelling"),
+        (
+            "  per: order",
+            "  pre: order",
+            "5: enter.pre: nobody reads this key; check its spelling; did you mean `per`?",
+        ),
         ("  on: order.delivered", "  on:", "4: enter.on: write a list here"),
         ("when: {event.amount: {at_least: 3000}}", "when: [1]", "6: enter.when: write a mapping here"),
         (
@@ -140,8 +145,16 @@ messages:
             "orders: {within: 3h}",
             "6: enter.when.orders.within: write whole days as a number and d or w, for example 90d or 2w",
         ),
-        ("  - wait: 7d", "  - {wait: 7d, wiat: 1h}", "8: steps[0].wiat: nobody reads this key; check its spelling"),
-        ("  - wait: 7d", "  - 7d", "8: steps[0]: a step is one of `wait: 1h` or `send: message-name`"),
+        (
+            "  - wait: 7d",
+            "  - {wait: 7d, wiat: 1h}",
+            "8: steps[0].wiat: nobody reads this key; check its spelling; did you mean `wait`?",
+        ),
+        (
+            "  - wait: 7d",
+            "  - 7d",
+            f"8: steps[0]: write a step as `wait: 1h` or `send: message-name`; its first word is one of {STEPS}",
+        ),
         ("send: ask-for-review", "send: 5", "9: steps[1].send: write a text here"),
         (
             "send: ask-for-review",

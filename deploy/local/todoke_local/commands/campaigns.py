@@ -1,32 +1,50 @@
-"""`todoke campaigns check|publish|list`."""
+"""`todoke campaigns check|publish|list|pause|resume|diagram|schema`."""
 
 import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import asyncpg
 import typer
 from rich.console import Console
 
 from todoke_local.campaign_check import check_campaigns
-from todoke_local.listing import print_list
+from todoke_local.listing import print_list, shop_time
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
-from todoke_scheduler.adapters.publishing import Listed, Publication, list_campaigns
+from todoke_scheduler.adapters import overseeing
+from todoke_scheduler.adapters.overseeing import Listed, Waiting
+from todoke_scheduler.adapters.publishing import Publication
 from todoke_scheduler.adapters.publishing import publish as publish_all
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.diagram import mermaid
+from todoke_shared.campaigns.model import Campaign
+from todoke_shared.campaigns.program import Program
+from todoke_shared.campaigns.remarks import remarks
+from todoke_shared.campaigns.schema import campaign_schema
+from todoke_shared.campaigns.source import load_campaign
+from todoke_shared.campaigns.wording import step_words
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.segments.source import readable_segments
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and publish campaigns.")
 
 Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder of them (default: TODOKE_CAMPAIGNS)")]
+Name = Annotated[str, typer.Argument(help="The campaign's name")]
+Result = TypeVar("Result")
 
 
 @app.command("check")
 def check(folder: Folder = None) -> None:
-    """Report every mistake in campaign files, with file, line and what to write instead."""
+    """Report every mistake in campaign files, with file, line and what to write instead; then what each comes to."""
     settings = LocalSettings()
     campaigns = check_campaigns(folder or settings.campaigns, readable_segments(settings.segments))
-    Console().print(f"{len(campaigns)} {'campaign' if len(campaigns) == 1 else 'campaigns'}, no mistakes.")
+    for campaign in campaigns:
+        for remark in remarks(campaign):
+            typer.echo(f"{campaign.campaign}: {remark}")
+    typer.echo(f"{len(campaigns)} {'campaign' if len(campaigns) == 1 else 'campaigns'}, no mistakes.")
 
 
 @app.command("publish")
@@ -52,20 +70,85 @@ def publish(folder: Folder = None) -> None:
 
 
 @app.command("list")
-def list_() -> None:
+def list_(
+    steps: Annotated[bool, typer.Option("--steps", help="Where people are: how many wait at each step")] = False,
+) -> None:
     """List the campaigns in force, with how many people are in each and have been through it."""
-    settings = LocalSettings()
+    if steps:
+        print_list(("campaign", "version", "at", "step", "people"), _with_the_scheduler(_where_people_are))
+        return
+    headings = ("campaign", "name", "version", "state", "entered", "active", "done", "ended early", "holdout")
+    print_list(headings, map(_row, _with_the_scheduler(overseeing.list_campaigns)))
 
-    async def go() -> list[Listed]:
-        async with await open_pool(
-            settings.need("postgres_dsn"), application="list", schema="scheduler", size=1
-        ) as pool:
-            return await list_campaigns(pool)
 
-    print_list(
-        ("campaign", "name", "version", "active", "done", "ended early"),
-        [
-            (row.campaign, row.name, *map(str, (row.version, row.active, row.done, row.ended)))
-            for row in asyncio.run(go())
-        ],
+@app.command("pause")
+def pause(name: Name) -> None:
+    """Hold a campaign: people still enter it, and no step is done until `resume`. In force within a second or two."""
+    news = _with_the_scheduler(lambda pool: overseeing.pause(pool, name))
+    typer.echo(f"{name}: {'paused' if news else 'paused already'}; go on with `todoke campaigns resume {name}`")
+
+
+@app.command("resume")
+def resume(name: Name) -> None:
+    """Let a paused campaign go on: what fell due meanwhile is late, and done or left out as its `late` says."""
+    news = _with_the_scheduler(lambda pool: overseeing.resume(pool, name))
+    typer.echo(f"{name}: {'goes on' if news else 'was not paused'}")
+
+
+@app.command("diagram")
+def diagram(
+    what: Annotated[
+        str, typer.Argument(help="A campaign file, or the name of a published campaign", metavar="FILE|NAME")
+    ],
+) -> None:
+    """Print a campaign as a Mermaid flowchart, to paste into Markdown or https://mermaid.live."""
+    campaign = (
+        load_campaign(Path(what)) if Path(what).is_file() else _with_the_scheduler(lambda pool: _named(pool, what))
     )
+    typer.echo(mermaid(campaign), nl=False)
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of campaign files, for editors."""
+    typer.echo(json.dumps(campaign_schema(), ensure_ascii=False, indent=2))
+
+
+def _with_the_scheduler(do: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Result]]) -> Result:
+    dsn = LocalSettings().need("postgres_dsn")
+
+    async def go() -> Result:
+        async with await open_pool(dsn, application="campaigns", schema="scheduler", size=1) as pool:
+            return await do(pool)
+
+    return asyncio.run(go())
+
+
+def _row(listed: Listed) -> tuple[str, ...]:
+    state = "in force" if listed.paused_since is None else f"paused since {shop_time(listed.paused_since)}"
+    counts = (listed.entered, listed.active, listed.done, listed.ended, listed.holdout)
+    return listed.campaign, listed.name, str(listed.version), state, *map(str, counts)
+
+
+async def _where_people_are(pool: "asyncpg.Pool[asyncpg.Record]") -> list[tuple[str, ...]]:
+    waiting = await overseeing.waiting_at(pool)
+    catalogue = CampaignCatalogue(pool)
+    await catalogue.fetch({(one.campaign, one.version) for one in waiting})
+    return list(_steps(waiting, catalogue))
+
+
+def _steps(waiting: list[Waiting], catalogue: CampaignCatalogue) -> Iterator[tuple[str, ...]]:
+    for one in waiting:
+        published = catalogue.known(one.campaign, one.version)
+        instruction = Program.of(published.campaign).at(one.position) if published else None
+        place, words = (instruction.place, step_words(instruction.step)) if instruction else ("", "the end")
+        yield one.campaign, str(one.version), place, words, str(one.people)
+
+
+async def _named(pool: "asyncpg.Pool[asyncpg.Record]", name: str) -> Campaign:
+    catalogue = CampaignCatalogue(pool)
+    await catalogue.refresh()
+    published = catalogue.latest(name)
+    if published is None:
+        raise ValueError(f"there is no file `{name}`, and no campaign of this name is published")
+    return published.campaign

@@ -36,31 +36,3 @@ async def publish(pool: "asyncpg.Pool[asyncpg.Record]", campaigns: Iterable[Camp
             await connection.execute(_PUBLISH, campaign.campaign, version, document)
             publications.append(Publication(campaign.campaign, version, new=True))
         return publications
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A campaign in force, and how many runs it has in each state, over all its versions."""
-
-    campaign: str
-    name: str
-    version: int
-    active: int
-    done: int
-    ended: int
-
-
-_LIST = """
-SELECT c.campaign, c.version, v.document->>'name' AS name,
-       count(*) FILTER (WHERE e.status = 'active') AS active,
-       count(*) FILTER (WHERE e.status = 'done') AS done,
-       count(*) FILTER (WHERE e.status = 'ended') AS ended
-  FROM current_campaigns c JOIN campaign_versions v USING (campaign, version)
-  LEFT JOIN enrolments e USING (campaign)
- GROUP BY c.campaign, c.version, v.document ORDER BY c.campaign
-"""
-
-
-async def list_campaigns(pool: "asyncpg.Pool[asyncpg.Record]") -> list[Listed]:
-    """The campaigns in force, by name."""
-    return [Listed(**dict(row)) for row in await pool.fetch(_LIST)]

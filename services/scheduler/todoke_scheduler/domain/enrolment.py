@@ -1,36 +1,34 @@
-"""One run of a person through a campaign, and how it moves on.
+"""One run of a person through a campaign.
 
 Rules
 1. A step is done at its due time or later, never earlier.
-2. A run has an end as soon as one is known: an exit, or a newer run in its place. Once that instant has come nothing is
-   done any more, not even a step that was due before it and is late: a cart reminder must not reach a buyer.
-   An end at the very instant of a step comes before the step.
-3. A wait counts from when the step before was due, so that lateness never adds up.
+2. A run has an end as soon as one is known: an exit, a goal, a newer run in its place, the end of the campaign. Once
+   that instant has come nothing is done any more, not even a step that was due before it and is late: a cart reminder
+   must not reach a buyer. An end at the very instant of a step comes before the step.
+3. A wait counts from when the step before was due, so that lateness never adds up. A step that was held was due when it
+   was let go.
+4. In the holdout a run goes its way and does nothing that anybody notices.
 
-| state  | what happens            | next   |
-|--------|-------------------------|--------|
-| active | the end has come, or comes no later than the next step | ended |
-| active | the next step is not due | active |
-| active | a due `wait`            | active, due later |
-| active | a due `send`            | active, the message is owed |
-| active | no step is left         | done   |
-| ended, done | anything           | unchanged |
+`domain/stepping.py` has the table of transitions.
 """
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from todoke_shared.campaigns.model import Campaign, Send, Wait
+import msgspec
+from msgspec.structs import replace
 
 EnrolmentStatus = Literal["active", "ended", "done"]
-EndReason = Literal["exit", "restarted"]
+EndReason = Literal["exit", "goal", "restarted", "over"]
+"""`over`: the campaign's own `ends` has come."""
 
 
-@dataclass(frozen=True)
-class Enrolment:
-    """A run. `position` is the next step, due at `due_at`; `context` is what its cause carried for the messages."""
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """A run. `position` is the next instruction, due at `due_at` (an answer: at the latest then).
+
+    `context` is what its cause carried for the messages; `holdout`: it is there to be compared with.
+    """
 
     id: UUID
     campaign: str
@@ -44,40 +42,19 @@ class Enrolment:
     status: EnrolmentStatus = "active"
     ends_at: datetime | None = None
     end_reason: EndReason | None = None
-    context: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = {}
+    holdout: bool = False
 
     def ending(self, at: datetime, reason: EndReason) -> "Enrolment":
         """The run with an end at `at`, if it had none before that."""
-        if self.status != "active" or (self.ends_at is not None and self.ends_at <= at):
+        if self.status != "active" or self.has_ended_by(at):
             return self
         return replace(self, ends_at=at, end_reason=reason)
 
+    def at(self, position: int, due_at: datetime, status: EnrolmentStatus) -> "Enrolment":
+        """The run once it has come there."""
+        return replace(self, position=position, due_at=due_at, status=status)
 
-@dataclass(frozen=True)
-class OwedMessage:
-    """A message that the person is owed since `due_at`. `step` tells it from every other of the run."""
-
-    message: str
-    step: str
-    due_at: datetime
-
-
-def advance(enrolment: Enrolment, campaign: Campaign, now: datetime) -> tuple[Enrolment, list[OwedMessage]]:
-    """Do what is due by `now`. The run as it then stands (active: wake it at its `due_at`), and the messages owed."""
-    owed: list[OwedMessage] = []
-    run = enrolment
-    while run.status == "active":
-        if run.ends_at is not None and run.ends_at <= max(now, run.due_at):
-            run = replace(run, status="ended")
-        elif run.due_at > now:
-            break
-        elif run.position == len(campaign.steps):
-            run = replace(run, status="done")
-        else:
-            match campaign.steps[run.position]:
-                case Wait(wait=duration):
-                    run = replace(run, position=run.position + 1, due_at=run.due_at + duration)
-                case Send(send=message):
-                    owed.append(OwedMessage(message, f"{run.position}:{message}", run.due_at))
-                    run = replace(run, position=run.position + 1)
-    return run, owed
+    def has_ended_by(self, instant: datetime) -> bool:
+        """Whether an end is known that comes no later than this."""
+        return self.ends_at is not None and self.ends_at <= instant

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.segments import Change
 from todoke_segmenter.domain.state import published_cart
-from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per
+from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per, PerField
 from todoke_shared.conditions import Condition, ConditionError, resolve
 from todoke_shared.contracts.ec_events import CART_CHANGES
 from todoke_shared.contracts.triggers import MadeCause, MadeTrigger, TriggerKind
@@ -181,3 +181,12 @@ def _run_key(rule: _Rule, news: _News) -> str:
             return str(news.key) if rule.kind == "enter" else ""
         case "order" | "cart":
             return str(news.raw.get(f"{per}_id") or "")
+        case PerField(field=path):
+            return str(_at(news.raw, path) or "")
+
+
+def _at(data: Any, path: str) -> str | int | float | None:
+    """The plain value at a path ("reservation.id") of an event's data."""
+    for name in path.split("."):
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, str | int | float) else None

@@ -1,0 +1,71 @@
+"""What holds a campaign's messages back: quiet hours, caps, consent, lateness."""
+
+from datetime import time, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from todoke_shared.campaigns.parts import Duration, LocalTime, Part
+from todoke_shared.contracts.requests import Lane
+
+Consent = Literal["marketing", "required", "none"]
+"""`marketing`: not to who said no. `required`: only to who said yes. `none`: nobody is asked."""
+
+
+class QuietHours(Part):
+    """No message from `start` until just before `end`, local; over midnight where `end` is the earlier."""
+
+    start: LocalTime = Field(alias="from")
+    end: LocalTime = Field(alias="to")
+
+    @field_validator("end")
+    @classmethod
+    def _some_hours(cls, end: time, info: Any) -> time:
+        if info.data.get("start") == end:
+            raise ValueError("quiet hours end when they begin; give two times, or write `quiet_hours: none`")
+        return end
+
+
+class Cap(Part):
+    """At most `messages` to one person within any such period."""
+
+    messages: int = Field(ge=1, le=1000)
+    within: Duration
+
+    @field_validator("within")
+    @classmethod
+    def _some_time(cls, within: timedelta) -> timedelta:
+        if not timedelta(minutes=1) <= within <= timedelta(days=366):
+            raise ValueError("a cap counts over 1m to 366d")
+        return within
+
+
+class Late(Part):
+    """What becomes of a step that is more than `after` late: done, spread over time, or left out."""
+
+    after: Duration = timedelta(hours=1)
+    then: Literal["send", "skip"] = "send"
+
+
+NIGHT = QuietHours(start=time(21), end=time(9))
+"""What marketing keeps quiet unless it says otherwise."""
+
+
+def _none_is_none(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+NoneOr = BeforeValidator(_none_is_none)
+"""The word `none` for nothing of it."""
+
+QuietHoursOrNone = Annotated[QuietHours | None, NoneOr]
+
+
+def quiet_hours_of(lane: Lane | None) -> QuietHours | None:
+    """What a class keeps quiet where the campaign does not say."""
+    return NIGHT if lane == "marketing" else None
+
+
+def consent_of(lane: Lane | None) -> Consent:
+    """What consent a class needs where the campaign does not say."""
+    return "marketing" if lane == "marketing" else "none"

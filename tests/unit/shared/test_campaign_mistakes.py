@@ -1,0 +1,347 @@
+"""What an author is told: every mistake with its line and its place, what to write instead, and all of them at once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.shared.campaign_files import WHOLE, mistakes_in, whole_with
+
+HEAD = """\
+campaign: care
+class: marketing
+enter: {on: order.placed}
+"""
+TAIL = """\
+messages:
+  hello: [{type: text, text: こんにちは}]
+"""
+
+
+def steps(*lines: str) -> str:
+    """A campaign with these steps; the first of them is on line 5."""
+    return HEAD + "steps:\n" + "".join(f"  {line}\n" for line in lines) + TAIL
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("zone: America/New_York", "zone: Asia/Tokio", "5: zone: there is no time zone `Asia/Tokio`; "
+         "write one as Asia/Tokyo; did you mean `Asia/Tokyo`?"),
+        ("zone: America/New_York", "zone: asia/tokyo/", "5: zone: there is no time zone `asia/tokyo/`; "
+         "write one as Asia/Tokyo; did you mean `Asia/Tokyo`?"),
+        ("starts: 2026-12-01 10:00", "starts: 2026-12-01", "6: starts: write a local date and time, "
+         "for example 2026-12-24 10:00; it is of the campaign's `zone`"),
+        ("starts: 2026-12-01 10:00", "starts: 2026-12-01T10:00+09:00", "6: starts: write a local date and time, "
+         "for example 2026-12-24 10:00; it is of the campaign's `zone`"),
+        ("starts: 2026-12-01 10:00", "starts: 2026-11-31 10:00", "6: starts: there is no 2026-11-31 10:00; "
+         "write a local date and time, for example 2026-12-24 10:00; it is of the campaign's `zone`"),
+        ("ends: 2026-12-31 23:59", "ends: 2026-12-01 10:00", "7: ends: it would end before it starts "
+         "(2026-12-01 10:00); write a later time"),
+        ("  on: line.message", "  on: line.mesage", "9: enter.on: unknown event `line.mesage`; see docs/events.md for "
+         "the vocabulary, or use custom.*; did you mean `line.message`?"),
+        ("  on: line.message", "  on: [line.message, call]", "9: enter.on: `call` stands alone under `enter`: "
+         "a campaign that only other systems start"),
+        ("  on: line.message", "  on: line.postback", "10: enter.keyword: `keyword` is read of `line.message` alone; "
+         "write `on: line.message`, or leave it out"),
+        ("keyword: [クーポン, coupon]", "keyword: [' ']", "10: enter.keyword: "
+         "a keyword is a text of at least one character"),
+        ("keyword: [クーポン, coupon]", "postback: menu=1", "10: enter.postback: `postback` is read of "
+         "`line.postback` alone; write `on: line.postback`, or leave it out"),
+        ("per: {field: reservation_id}", "per: {feild: reservation_id}", "12: enter.per.field: this key is needed"),
+        ("per: {field: reservation_id}", "per: persn", "12: enter.per: use one of person, order, cart, event or "
+         "`{field: name}`; did you mean `person`?"),
+        ("again: {after: 30d}", "again: restrat", "13: enter.again: use one of never, always, restart or "
+         "`{after: 30d}`; did you mean `restart`?"),
+        ("again: {after: 30d}", "again: {after: 30}", "13: enter.again.after: write a duration as a number and "
+         "s, m, h or d, for example 30m, 1h or 7d"),
+        ("again: {after: 30d}", "at: '10:00'", "13: enter.at: `at` goes with `date`; the time of a schedule stands "
+         "within `schedule: {…}`"),
+        ("again: {after: 30d}", "offset: 3d", "13: enter.offset: `offset` counts from a date; "
+         "add `date: birthday`, or leave it out"),
+        ("again: {after: 30d}", "rate: 200", "13: enter.rate: `rate` is for a `schedule`, where many come in at once; "
+         "leave it out"),
+        ("    within: 14d", "    witin: 14d", "21: goal[0].witin: nobody reads this key; check its spelling; "
+         "did you mean `within`?"),
+        ("holdout: 10", "holdout: 51", "24: holdout: write a whole number of percent, 0 to 50, for example 10"),
+        ("holdout: 10", "holdout: 0.1", "24: holdout: write a whole number of percent, 0 to 50, for example 10"),
+        ('{from: "22:00", to: "08:00"}', '{from: "22:00", to: "24:00"}', "25: quiet_hours.to: write a time of day as "
+         'hours and minutes in quotes, for example "09:00" or "20:30"'),
+        ('{from: "22:00", to: "08:00"}', '{from: "22:00", until: "08:00"}', "25: quiet_hours.to: this key is needed"),
+        ('{from: "22:00", to: "08:00"}', '{from: "22:00", to: "22:00"}', "25: quiet_hours.to: quiet hours end when "
+         "they begin; give two times, or write `quiet_hours: none`"),
+        ("{messages: 1, within: 1d}", "{messages: 0, within: 1d}", "27: caps[0].messages: "
+         "Input should be greater than or equal to 1"),
+        ("{messages: 1, within: 1d}", "{messages: 1, within: 400d}", "27: caps[0].within: "
+         "a cap counts over 1m to 366d"),
+        ("consent: required", "consent: requird", "29: consent: Input should be 'marketing', 'required' or 'none'; "
+         "did you mean `required`?"),
+        ("then: skip}", "then: skp}", "31: late.then: Input should be 'send' or 'skip'; did you mean `skip`?"),
+        ("running: move", "running: movee", "32: running: Input should be 'finish' or 'move'; did you mean `move`?"),
+        ("running: move", "runing: move", "32: runing: nobody reads this key; check its spelling; "
+         "did you mean `running`?"),
+        ("answers: [乾燥肌, 脂性肌]", "answers: []", "39: steps[2].answers: a question has 1 to 13 answers, "
+         "as LINE has quick replies; here are 0"),
+        ("answers: [乾燥肌, 脂性肌]", f"answers: {list('abcdefghijklmn')}", "39: steps[2].answers: "
+         "a question has 1 to 13 answers, as LINE has quick replies; here are 14"),
+        ("answers: [乾燥肌, 脂性肌]", f"answers: [{'肌' * 21}, {'😀' * 11}]", "39: steps[2].answers: "
+         f"LINE shows at most 20 characters of an answer; shorten `{'肌' * 21}` (21), `{'😀' * 11}` (22)"),
+        ("answers: [乾燥肌, 脂性肌]", "answers: [はい, はい]", "39: steps[2].answers: `はい` stands here twice; "
+         "a customer could not tell which to tap"),
+        ("    message: question", "    message: qestion", "38: steps[2].message: no message has this name; add it "
+         "under `messages`, or send one of those there; did you mean `question`?"),
+        ("{points: {at_least: 500}}", "{point: {at_least: 500}}", "41: steps[3].if.point: unknown attribute `point`; "
+         "did you mean `points`?"),
+        ("{orders.ever: false}", "{orders.evr: false}", "36: steps[1].if.orders.evr: unknown attribute `orders.evr`; "
+         "did you mean `orders.ever`?"),
+        ("coupon: spring-2026", "coupn: spring-2026", "45: steps[3].else[0]: there is no step `coupn`; use one of "
+         "wait, send, ask, split, coupon, tag, untag, set, rich_menu, emit, stop, if; did you mean `coupon`?"),
+        ("split: {a: 90, b: 10}", "split: {a: 90.5, b: 9.5}", "46: steps[4].split.a: write a whole number here"),
+        ("split: {a: 90, b: 10}", "split: {a: 0, b: 0}", "46: steps[4].split: the shares come to 0; "
+         "write whole numbers, for example {a: 50, b: 50}"),
+        ("split: {a: 90, b: 10}", "split: {a: 90, b: 5, c: 5}", "46: steps[4]: write the steps of `c` beside "
+         "`split`: `c: [...]`, or [] for none"),
+        ("    b: []", "    bb: []", "46: steps[4]: write the steps of `b` beside `split`: `b: [...]`, "
+         "or [] for none"),
+        ("untag: new", "untag: new\n    if: {friend: true}", "53: steps[6].if: only `send` has a condition of its own; "
+         "write `- if: {…}` and put this step under its `then:`"),
+        ("{favourite: tea, cups: 3, loves: [tea], member: true}", "{tags: [a]}", "53: steps[7].set: `tags` cannot be "
+         "set: write `tag: name` or `untag: name`, which leave the other tags as they are"),
+        ("emit: custom.care-finished", "emit: order.placed", "56: steps[10].emit: a campaign tells events of your own: "
+         "write `custom.` and a name"),
+        ("stop: true", "stop: yes", "58: steps[11].stop: Input should be True"),
+        ("  - wait: 1h", "  - wait: {until: fridy 12:00}", "34: steps[0].wait: unknown day `fridy`; use one of monday, "
+         "tuesday, wednesday, thursday, friday, saturday, sunday; did you mean `friday`?"),
+        ("  - wait: 1h", "  - wait: {until: friday}", "34: steps[0].wait.until: write a time of day as hours and "
+         'minutes in quotes, for example "09:00" or "20:30"'),
+        ("  - wait: 1h", "  - wait: {days: 3}", "34: steps[0].wait.at: this key is needed"),
+        ("  - wait: 1h", "  - wait: {dayz: 3}", "34: steps[0].wait: a wait is a duration (`1h`), "
+         '`{until: "20:00"}`, `{until: friday 12:00}`, `{days: 3, at: "20:00"}` or '
+         '`{date: event.reserved_at, offset: -2d, at: "18:00"}`'),
+        ("  - wait: 1h", "  - wait: {date: birthdy, at: '10:00'}", "34: steps[0].wait.date: `birthdy` is no date; "
+         "use `event.` and a field of the event, `birthday`, or `date.` and its name; did you mean `birthday`?"),
+        ("  - wait: 1h", "  - wait: {date: birthday, offset: 2h}", "34: steps[0].wait.offset: write whole days before "
+         "(-) or after, for example -7d or 3d"),
+        ("  - wait: 1h", "  - wait: 1h\n    until: friday", "35: steps[0].until: nobody reads this key; "
+         "check its spelling"),
+        ("  - wait: 1h", "  - wait: 1h\n    tag: vip", "34: steps[0]: `wait` and `tag` are two steps; "
+         "begin each with a `-` of its own"),
+    ],
+)  # fmt: skip
+def test_one_change_to_a_right_campaign_is_one_sentence(tmp_path: Path, old: str, new: str, told: str) -> None:
+    """With the line, the place, and what to write instead: of every key and step."""
+    assert mistakes_in(tmp_path, whole_with(old, new))[0] == told
+
+
+def test_the_right_campaign_is_right(tmp_path: Path) -> None:
+    """Without a change there is nothing to tell: the sentences above are about the changes."""
+    with pytest.raises(pytest.fail.Exception):
+        mistakes_in(tmp_path, WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("enter", "told"),
+    [
+        ("{when: {friend: true}}", "3: enter: people come in by exactly one of `on`, `date`, `schedule`: "
+         "none stands here"),
+        ("{on: order.placed, date: birthday, at: '10:00'}", "3: enter: people come in by exactly one of `on`, `date`, "
+         "`schedule`: on and date stand here; leave one"),
+        ("{date: birthday}", '3: enter.at: on that date, at what time? Add `at: "10:00"`'),
+        ("{date: contract, at: '10:00'}", "3: enter.date: `contract` is no date; use `birthday`, or `date.` and its "
+         "name; did you mean `date.contract`?"),
+        ("{date: event.day, at: '10:00'}", "3: enter.date: `event.day` is no date; use `birthday`, or `date.` and its "
+         "name"),
+        ("{date: birthday, at: '10:00', per: order}", "3: enter.per: a date or a schedule brings persons in, with no "
+         "event behind them; use `per: person`"),
+        ("{schedule: {every: fryday, at: '10:00'}}", "3: enter.schedule.every: unknown day `fryday`; use one of day, "
+         "monday, tuesday, wednesday, thursday, friday, saturday, sunday, month; did you mean `friday`?"),
+        ("{schedule: {every: month, at: '10:00'}}", "3: enter.schedule.on: `every: month` and `on`, a day of it "
+         "(1 to 31, or last), go together"),
+        ("{schedule: {every: day, on: 3, at: '10:00'}}", "3: enter.schedule.on: `every: month` and `on`, a day of it "
+         "(1 to 31, or last), go together"),
+        ("{schedule: {every: month, on: 32, at: '10:00'}}", "3: enter.schedule.on: a day of the month is 1 to 31, "
+         "or `last`"),
+        ("{schedule: {at: '10:00'}}", "3: enter.schedule.at: write a local date and time, for example "
+         "2026-12-24 10:00; it is of the campaign's `zone`"),
+        ("{schedule: {at: 2026-12-24 10:00}, rate: 0}", "3: enter.rate: Input should be greater than or equal to 1"),
+    ],
+)  # fmt: skip
+def test_how_people_come_in_is_read_closely(tmp_path: Path, enter: str, told: str) -> None:
+    """Dates, schedules, and what goes with them."""
+    text = steps("- send: hello").replace("{on: order.placed}", enter)
+    assert mistakes_in(tmp_path, text) == [told]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["- send: hello", "- stop: true", "- send: hello"],
+         ["7: steps[2]: this is never reached: the run has stopped before it; take it out, or the `stop`"]),
+        (["- if: {friend: true}", "  then: [stop: true]", "  else: [send: hello, stop: true]", "- tag: a"],
+         ["8: steps[1]: this is never reached: the run has stopped before it; take it out, or the `stop`"]),
+        (["- split: {a: 1, b: 1}", "  a: [stop: true, tag: c]", "  b: []", "- send: hello"],
+         ["6: steps[0].a[1]: this is never reached: the run has stopped before it; take it out, or the `stop`"]),
+        (["- wait: 1h", "- if: {friend: true}", "  then: [stop: true]"],
+         ["4: steps: nothing happens in this campaign; add a step that does something, for example `send: name`"]),
+        (["- wait: 999999d", "- send: hello"], ["5: steps[0].wait: nobody waits for 999999d; write at most 3650d"]),
+        (["- ask: a", "  message: hello", "  answers: [x]", "  within: 0s"],
+         ["8: steps[0].within: a question stays open for 1m to 3650d"]),
+        (["- ask: a", "  message: hello", "  answers: [x]", "- ask: a", "  message: hello", "  answers: [y]"],
+         ["10: steps[1].answers: `a` is asked before with other answers; give this question another name"]),
+    ],
+)  # fmt: skip
+def test_steps_that_make_no_sense_together_are_told(tmp_path: Path, lines: list[str], told: list[str]) -> None:
+    """Never reached, empty, without end, or the same question twice."""
+    assert mistakes_in(tmp_path, steps(*lines)) == told
+
+
+@pytest.mark.parametrize(
+    ("enter", "step", "event"),
+    [
+        ("{on: custom.a, again: always}", "emit: custom.a", "custom.a"),
+        ("{on: customer.updated, again: restart}", "set: {a: 1}", "customer.updated"),
+        ("{on: custom.tag.added, again: always}", "tag: a", "custom.tag.added"),
+        ("{on: [order.placed, custom.tag.removed], again: always}", "untag: a", "custom.tag.removed"),
+    ],
+)
+def test_a_campaign_does_not_start_itself_for_ever(tmp_path: Path, enter: str, step: str, event: str) -> None:
+    """Unless entering again is refused, which ends the circle."""
+    text = steps("- send: hello", f"- {step}").replace("{on: order.placed}", enter)
+    assert mistakes_in(tmp_path, text) == [
+        f"6: steps[1]: this tells `{event}`, which starts this very campaign again, without end; "
+        "enter by another event, or write `again: never`"
+    ]
+    harmless = text.replace("always", "never").replace("restart", "never")
+    with pytest.raises(pytest.fail.Exception):
+        mistakes_in(tmp_path, harmless)
+
+
+def test_where_no_event_starts_a_campaign_none_can_be_asked_about(tmp_path: Path) -> None:
+    """Conditions, dates and templates that name an event, in a campaign that a date starts."""
+    text = """\
+campaign: birthday
+class: marketing
+enter: {date: birthday, at: "10:00", when: {event.a: 1}}
+steps:
+  - wait: {date: event.day, at: "10:00"}
+  - send: hello
+    if: {any: [{friend: true}, {event.amount: 3}]}
+  - if: {not: {event.b: {known: true}}}
+    then: [send: hello]
+messages:
+  hello: [{type: text, text: "{{ name }}, event.a {{ 'event' }}"}, {type: text, text: "{% if event.a %}a{% endif %}"}]
+"""
+    remedy = "nobody's event starts this campaign, a date does: ask about the person instead"
+    told = [
+        f"3: enter.when.event.a: `event.a`: {remedy}",
+        f"5: steps[0].wait.date: `event.day`: {remedy}",
+        f"7: steps[1].if.any[1].event.amount: `event.amount`: {remedy}",
+        f"8: steps[2].if.not.event.b: `event.b`: {remedy}",
+        f"11: messages.hello[1]: a template says `event`: {remedy}",
+    ]
+    assert mistakes_in(tmp_path, text) == told
+    schedule = text.replace('date: birthday, at: "10:00"', "schedule: {every: day, at: '10:00'}")
+    assert mistakes_in(tmp_path, schedule) == [one.replace("a date does", "a schedule does") for one in told]
+
+
+def test_a_coupon_in_a_message_needs_a_step_that_assigns_it(tmp_path: Path) -> None:
+    """Without one the message would fail for everybody."""
+    text = steps("- send: hello").replace("こんにちは", '"{{ coupon.code }}"')
+    assert mistakes_in(tmp_path, text) == [
+        "7: messages.hello[0]: a template says `coupon`, and no step assigns one; add `coupon: its-pool`"
+    ]
+
+
+def test_the_buttons_of_a_question_and_of_its_message_are_counted_together(tmp_path: Path) -> None:
+    """LINE takes 13 in all; the message may bring some of its own."""
+    item = "{type: action, action: {type: message, label: a, text: a}}"
+    text = steps("- ask: a", "  message: hello", f"  answers: {list('abcdefghijkl')}").replace(
+        "text: こんにちは", f"text: a, quickReply: {{items: [{item}, {item}]}}"
+    )
+    assert mistakes_in(tmp_path, text) == [
+        "7: steps[0].answers: LINE shows at most 13 buttons; here are 12 answers beside the 2 that `hello` has of "
+        "its own"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("enter", "told"),
+    [
+        ("{schedule: {at: 2026-12-31 10:00}}", "5: enter.schedule.at: nobody would come in: this is outside `starts` "
+         "and `ends`"),
+        ("{schedule: {every: day, at: '10:00'}}", "5: enter.schedule.every: between `starts` and `ends` there is no "
+         "full day; write `at: …` once"),
+    ],
+)  # fmt: skip
+def test_a_schedule_that_never_comes_is_told(tmp_path: Path, enter: str, told: str) -> None:
+    """A broadcast outside the time in which the campaign runs would go to nobody."""
+    limits = "starts: 2026-12-01 10:00\nends: 2026-12-01 18:00\n"
+    text = limits + steps("- send: hello").replace("{on: order.placed}", enter)
+    assert mistakes_in(tmp_path, text) == [told]
+
+
+def test_steps_are_at_most_a_hundred_and_ten_deep(tmp_path: Path) -> None:
+    """Nested ones count."""
+    many = steps(*["- if: {friend: true}", "  then:", *["    - send: hello"] * 100])
+    assert mistakes_in(tmp_path, many) == [
+        "4: steps: here are 101 steps, nested ones included; a campaign has at most 100"
+    ]
+    nested = "send: hello"
+    for _ in range(10):
+        nested = f"if: {{friend: true}}, then: [{{{nested}}}]"
+    assert mistakes_in(tmp_path, steps(f"- {{{nested}}}")) == [
+        "4: steps: steps may be nested 10 deep; tell an event (`emit`) that starts another campaign"
+    ]
+
+
+def test_a_mistake_makes_no_second_one(tmp_path: Path) -> None:
+    """The only step is wrong, so none is left; a wrong step stands where none is reached: each is told once."""
+    words = "wait, send, ask, split, coupon, tag, untag, set, rich_menu, emit, stop, if"
+    unknown = f"there is no step `wate`; use one of {words}; did you mean `wait`?"
+    assert mistakes_in(tmp_path, steps("- wate: 1d")) == [f"5: steps[0]: {unknown}"]
+    assert mistakes_in(tmp_path, steps("- send: hello", "- stop: true", "- wate: 1d")) == [f"7: steps[2]: {unknown}"]
+
+
+def test_an_author_writes_the_words_of_the_language_and_no_others(tmp_path: Path) -> None:
+    """What the model calls a key inside is no key."""
+    assert mistakes_in(tmp_path, steps("- send: hello").replace("class:", "lane:")) == [
+        "1: class: this key is needed",
+        "2: lane: nobody reads this key; check its spelling; did you mean `late`?",
+    ]
+
+
+def test_one_kind_of_mistake_hides_no_other(tmp_path: Path) -> None:
+    """What cannot be read, what names nothing, and what makes no sense together: all in one go."""
+    text = """\
+campaign: care
+class: marketing
+zone: Tokyo
+enter: {date: birthday, at: "10:00"}
+holdout: 80
+steps:
+  - send: hello
+    if: {event.a: 1}
+  - wate: 1d
+  - if: {frend: true}
+    then:
+      - stop: true
+      - send: hello
+  - if: {friend: true}
+    then:
+      - stop: true
+      - tag: a
+      - send: helo
+messages:
+  hello: [{type: text, text: "{{ coupon.code }}"}]
+  empty: []
+"""
+    assert [one.partition(": ")[0] + " " + one.split(": ")[1] for one in mistakes_in(tmp_path, text)] == [
+        "3 zone",
+        "5 holdout",
+        "8 steps[0].if.event.a",
+        "9 steps[1]",
+        "10 steps[2].if.frend",
+        "17 steps[3].then[1]",
+        "18 steps[3].then[2].send",
+        "20 messages.hello[0]",
+        "21 messages.empty",
+    ]
