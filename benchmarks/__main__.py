@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME...] [--seconds N] [--pending N]`: run benchmarks, then print one table."""
+"""`python -m benchmarks [NAME...] [--seconds N] [--pending N] [--people N]`: run benchmarks, then print one table."""
 
 import argparse
 import asyncio
@@ -23,6 +23,7 @@ NAMES = (
     "segmenter_topics",
     "scheduler",
     "timers",
+    "broadcast",
     "dispatcher",
     "flow",
 )
@@ -32,14 +33,14 @@ LONG = ("segments_at_scale",)
 Run = Callable[[Bench], Awaitable[list[Figure]]]
 
 
-async def run_all(names: Sequence[str], seconds: float, pending: int, console: Console) -> list[Figure]:
+async def run_all(names: Sequence[str], asked: argparse.Namespace, console: Console) -> list[Figure]:
     """Run these benchmarks one after the other. A failure of one ends the run with its reason."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     figures: list[Figure] = []
     with Progress(*columns, console=console) as progress:
         for name in names:
             run: Run = import_module(f"benchmarks.{name}").run
-            figures += await run(Bench(name, seconds, progress, pending))
+            figures += await run(Bench(name, asked.seconds, progress, asked.pending, asked.people))
     return figures
 
 
@@ -54,6 +55,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="longest time of one measurement (default 10)")
     parser.add_argument("--pending", type=int, default=1_000_000, help="timers that wait (`timers`; default 1,000,000)")
+    parser.add_argument("--people", type=int, default=100_000, help="whom a `broadcast` is for (default 100,000)")
     arguments = parser.parse_args()
     for unknown in set(arguments.names) - {*NAMES, *LONG}:
         parser.error(f"no benchmark is called {unknown}; choose among {', '.join((*NAMES, *LONG))}")
@@ -61,12 +63,14 @@ def main() -> None:
         parser.error("--seconds must be more than 0")
     if arguments.pending < 1:
         parser.error("--pending must be at least 1")
+    if arguments.people < 1:
+        parser.error("--people must be at least 1")
     console = Console()
     # As the services do, and on uvloop, because uvicorn runs them on it too.
     spare_the_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            figures = runner.run(run_all(arguments.names or NAMES, arguments.seconds, arguments.pending, console))
+            figures = runner.run(run_all(arguments.names or NAMES, arguments, console))
         except KeyboardInterrupt:
             raise SystemExit(130) from None
     console.print(table(figures, title=f"{date.today().isoformat()}, {os.cpu_count()} cores"))  # noqa: DTZ011

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -19,6 +19,21 @@ def cpu_of(*process_ids: int) -> CpuClock:
 
     def clock() -> float:
         return sum(float(times.user + times.system) for times in (process.cpu_times() for process in processes))
+
+    return clock
+
+
+def all_of_postgres(backend: int) -> CpuClock:
+    """Everything the server does, vacuum included. The clocks of processes that have ended are kept."""
+    postmaster = psutil.Process(psutil.Process(backend).ppid())
+    seen: dict[int, float] = {}
+
+    def clock() -> float:
+        for process in postmaster.children():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                seen[process.pid] = float(times.user + times.system)
+        return sum(seen.values())
 
     return clock
 
@@ -75,12 +90,13 @@ class Figure:
 @dataclass
 class Bench:
     """A benchmark's surroundings: `seconds` is the longest time that one measurement may take, `pending` how many
-    timers wait while others fire."""
+    timers wait while others fire, `people` how many a broadcast is for."""
 
     name: str
     seconds: float
     progress: Progress
     pending: int = 0
+    people: int = 0
 
     @contextmanager
     def shown(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -5,20 +5,18 @@ pending but never more than a million, and a bare DELETE of the same rows, which
 timers wait; 10,000,000 of them need 15 GB of disk and some ten minutes.
 """
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import asyncpg
-import psutil
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.figures import Bench, CpuClock, Figure, Stopwatch, alternate, cpu_of
+from benchmarks.figures import Bench, CpuClock, Figure, Stopwatch, all_of_postgres, alternate, cpu_of
+from benchmarks.published import Published
 from benchmarks.queues import time_pgqueuer, time_procrastinate
 from benchmarks.rooms import Pool, Server, open_database, open_server
 from benchmarks.timer_rows import PEOPLE, TimerRows, timers_size
@@ -39,7 +37,6 @@ STEADY = 500
 """Timers due a second."""
 TRIGGERS, BATCH = 20_000, 500
 DELETE_LIMIT = 2_000
-PATIENCE_SECONDS = 300.0
 LATENESS, CLAIM = "todoke_timer_lateness_seconds", "todoke_timer_claim_seconds"
 CAMPAIGN = Campaign.model_validate(
     {
@@ -62,28 +59,6 @@ INSERT INTO floor_timers SELECT now() - i * interval '1 ms', md5(i::text)::uuid,
 INSERT INTO floor_timers SELECT now() + i * interval '1 s', md5(i::text)::uuid, 1 FROM generate_series(1, 800000) AS i;
 ANALYZE floor_timers;
 """
-
-
-class Published:
-    """How many requests Kafka has."""
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-        self._places = [TopicPartition(REQUESTS_TRANSACTIONAL.name, number) for number in range(4)]
-
-    async def count(self) -> int:
-        """Up to now."""
-        return sum((await self._consumer.end_offsets(self._places)).values())
-
-    async def until(self, number: int, done: Callable[[int], None] = lambda _: None) -> None:
-        """Return once it has so many. RuntimeError when it takes minutes."""
-        deadline, before = time.monotonic() + PATIENCE_SECONDS, await self.count()
-        while (now := await self.count()) < number:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"Kafka has {now} of {number} requests; is the scheduler's log quiet?")
-            done(now - before)
-            before = now
-            await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -209,8 +184,11 @@ async def _stage(bench: Bench, dsn: str, bootstrap: str) -> AsyncIterator[tuple[
             environment=environment,
             ready="/readyz",
         ) as server:
-            postgres = _all_of_postgres(await admin.fetchval("SELECT pg_backend_pid()"))
-            yield Stage(bench, rows, Published(consumer), server, postgres), transaction.commit()
+            postgres = all_of_postgres(await admin.fetchval("SELECT pg_backend_pid()"))
+            yield (
+                Stage(bench, rows, Published(consumer, REQUESTS_TRANSACTIONAL.name), server, postgres),
+                transaction.commit(),
+            )
     finally:
         await consumer.stop()
         await admin.close()
@@ -222,21 +200,6 @@ async def _unseen_due(rows: TimerRows) -> Awaitable[object]:
     await transaction.start()
     await rows.add(DUE, start=timedelta(minutes=-5), step=timedelta(milliseconds=1))
     return transaction.commit()
-
-
-def _all_of_postgres(backend: int) -> CpuClock:
-    """Everything the server does, vacuum included. The clocks of processes that have ended are kept."""
-    postmaster = psutil.Process(psutil.Process(backend).ppid())
-    seen: dict[int, float] = {}
-
-    def clock() -> float:
-        for process in postmaster.children():
-            with suppress(psutil.NoSuchProcess):
-                times = process.cpu_times()
-                seen[process.pid] = float(times.user + times.system)
-        return sum(seen.values())
-
-    return clock
 
 
 async def _enrol(bench: Bench, pool: Pool, rows: TimerRows) -> Stopwatch:

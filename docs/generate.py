@@ -51,7 +51,7 @@ SERVICES: dict[str, tuple[str, Callable[[KafkaBroker], object]]] = {
     ),
     "scheduler": (
         "TIMERS: triggers to enrolments, timers and message requests.",
-        lambda broker: todoke_scheduler.main.declare(broker, _take_nothing),
+        lambda broker: todoke_scheduler.main.declare(broker, _take_nothing, _take_nothing),
     ),
     "dispatcher": (
         "MESSAGES: requests to LINE, each once, within limits.",

@@ -21,6 +21,10 @@ class Clock(Protocol):
     def wall(self) -> datetime:
         """Real time, as LINE sees it."""
 
+    @property
+    def rate(self) -> float:
+        """Shop seconds per real second; 1 when nothing is simulated."""
+
     async def sleep_until_wall(self, instant: datetime) -> None:
         """Return once `wall()` has reached `instant`."""
 
@@ -88,6 +92,11 @@ class FakeClock:
     def wall(self) -> datetime:
         """The same instant: a story has one time."""
         return self._instant
+
+    @property
+    def rate(self) -> float:
+        """A story has one time."""
+        return 1.0
 
     async def sleep_until_wall(self, instant: datetime) -> None:  # noqa: ARG002 - the port's signature
         """Return at once: in a story nobody waits."""

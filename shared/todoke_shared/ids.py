@@ -4,21 +4,23 @@ Every id is a UUID version 5 (RFC 9562, section 5.5) of its parts joined by "|".
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha1
 from uuid import UUID, uuid5
 
+_FREE, _VERSION_5 = ~(0xF << 76 | 0x3 << 62), 0x5 << 76 | 0x2 << 62
+"""The bits of a UUID that say of which version and variant it is, and those that are free."""
 _TODOKE = UUID("0f1d7f3e-58f1-5c4e-9b0a-7d0d0ce0e001")
 
 
 def _ids_of(kind: str) -> Callable[[str], UUID]:
-    """`uuid5` below the namespace of a kind, which is hashed once for all of them: twice as fast."""
+    """`uuid5` below the namespace of a kind, which is hashed once for all of them: three times as fast."""
     namespace = sha1(uuid5(_TODOKE, kind).bytes, usedforsecurity=False)
 
     def made_of(parts: str) -> UUID:
         digest = namespace.copy()
         digest.update(parts.encode())
-        return UUID(bytes=digest.digest()[:16], version=5)
+        return UUID(int=int.from_bytes(digest.digest()[:16]) & _FREE | _VERSION_5)
 
     return made_of
 
@@ -33,6 +35,9 @@ _of_outcome = _ids_of("outcome")
 _of_click = _ids_of("click")
 _of_account_link = _ids_of("account-link")
 _of_segment_change = _ids_of("segment-change")
+_of_date = _ids_of("date")
+_of_broadcast = _ids_of("broadcast")
+_of_effect = _ids_of("effect")
 
 
 def event_key(shop: str, source: str, source_id: str) -> UUID:
@@ -84,3 +89,18 @@ def account_link_key(webhook: UUID) -> UUID:
 def segment_change_id(segment: str, person: UUID, at: datetime) -> UUID:
     """A person's entering or leaving a segment because an instant has come, whoever saw it, and however late."""
     return _of_segment_change(f"{segment}|{person}|{at.astimezone(UTC).isoformat()}")
+
+
+def date_key(campaign: str, day: date) -> UUID:
+    """That a date of somebody's has come for a campaign which people enter by theirs; whose it is, the trigger says."""
+    return _of_date(f"{campaign}|{day.isoformat()}")
+
+
+def broadcast_id(campaign: str, due_at: datetime) -> UUID:
+    """One occurrence of a scheduled campaign, whoever plans it."""
+    return _of_broadcast(f"{campaign}|{due_at.astimezone(UTC).isoformat()}")
+
+
+def effect_id(enrolment: UUID, step: str) -> UUID:
+    """What a step of an enrolment tells others, as an event: there is exactly one."""
+    return _of_effect(f"{enrolment}|{step}")

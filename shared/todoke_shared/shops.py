@@ -5,6 +5,8 @@ shops:
   main:
     identity_secrets: [env:TODOKE_IDENTITY_SECRET]      # optional: browsers must prove who they say they are
     link_hosts: [shop.example, "*.shop.example"]        # optional: where tracked links may lead; without it anywhere
+    caps: [{messages: 1, within: 1d}]                   # optional: all its marketing together, to one person
+    quiet_hours: {from: "21:00", to: "09:00"}           # optional: of marketing that says nothing of its own
     shopify:
       webhook_secrets: [env:SHOPIFY_SECRET]             # two while one replaces the other
     eccube:                                             # docs/eccube.md
@@ -26,6 +28,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from todoke_shared.campaigns.limits import Cap, QuietHours
 from todoke_shared.secrets import read_secret, read_secrets
 
 
@@ -133,6 +136,8 @@ class Shop(BaseModel):
 
     identity_secrets: tuple[str, ...] = Field(default=(), max_length=2, repr=False)
     link_hosts: tuple[LinkHost, ...] = ()
+    caps: tuple[Cap, ...] = Field(default=(), max_length=10)
+    quiet_hours: QuietHours | None = None
     shopify: Shopify | None = None
     eccube: EcCube | None = None
     makeshop: MakeShop | None = None

@@ -15,7 +15,8 @@ from tests.support.shop_events import added, line_subject
 from todoke_dispatcher import dispatcher as dispatching
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_scheduler.adapters.publishing import publish
-from todoke_scheduler.handlers import UNREADABLE_REST, Scheduler
+from todoke_scheduler.handlers import Scheduler
+from todoke_scheduler.looking import UNREADABLE_REST
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, LANES

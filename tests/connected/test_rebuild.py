@@ -28,6 +28,7 @@ from todoke_segmenter.handlers import Segmenter
 from todoke_segmenter.rebuilding import SCHEMA, Outcome, rebuild
 from todoke_segmenter.rebuilding.sides import LIVE
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.outcomes import Outcome as Told
@@ -48,6 +49,20 @@ ROOT = Path(__file__).parents[2]
 PEOPLE = 40
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGINNING = NOW - timedelta(days=1)
+_SMALL = {
+    "class": "transactional",
+    "steps": [{"send": "text"}],
+    "messages": {"text": [{"type": "text", "text": "こんにちは"}]},
+}
+CARE = Campaign.model_validate(
+    {
+        **_SMALL,
+        "campaign": "consultation",
+        "enter": {"on": "call", "again": "always"},
+        "goal": [{"on": "order.placed"}, {"on": "line.postback"}],
+    }
+)
+BIRTHDAYS = Campaign.model_validate({**_SMALL, "campaign": "birthdays", "enter": {"date": "birthday", "at": "10:00"}})
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +91,11 @@ def story() -> list[Outgoing]:
         login = {"identifiers": [f"visitor:{number}", line_subject(str(number))]}
         told.append(shop_record(event("customer.identified", f"customer:{number}", minutes(700), login)))
         told.append(line_record("follow", str(number), minutes(chance.randint(0, 300))))
+        told += [tap_record(str(number), minutes(chance.randint(0, 800)), answer) for answer in ("はい", "いいえ")]
+        called = {"campaign": CARE.campaign, "context": {"number": number}}
+        told.append(shop_record(event("campaign.start_requested", f"visitor:{number}", minutes(650), called)))
+        known = {"birthday": (NOW + timedelta(days=100)).date().isoformat()}
+        told.append(shop_record(event("customer.updated", f"customer:{number}", minutes(660), known)))
         if number % 3 == 0:
             told.append(line_record("unfollow", str(number), minutes(chance.randint(300, 600))))
     for number in range(10):
@@ -115,13 +135,19 @@ def shop_record(one: dict[str, Any]) -> Outgoing:
     return Outgoing(EC_EVENTS.name, str(one.get("subject", "")).encode(), dumps(one))
 
 
-def line_record(kind: str, name: str, at: datetime) -> Outgoing:
+def tap_record(name: str, at: datetime, answer: str) -> Outgoing:
+    """A tap on a button of a question."""
+    data = f"todoke:ask:{CARE.campaign}:skin-type:{answer}"
+    return line_record("postback", name, at, postback={"data": data}, id_=f"{len(answer)}{name}")
+
+
+def line_record(kind: str, name: str, at: datetime, *, id_: str = "", **more: Any) -> Outgoing:
     """As ingest writes LINE's webhook events."""
     user = line_user_id(name)
-    told = {"type": kind, "mode": "active", "source": {"type": "user", "userId": user}}
+    told = {"type": kind, "mode": "active", "source": {"type": "user", "userId": user}, **more}
     value = {
         "account": "main",
-        "webhook_event_id": f"{kind}{user}"[:26],
+        "webhook_event_id": f"{kind}{id_}{user}"[:26],
         "received_at": at,
         "occurred_at": at,
         "event": told,
@@ -175,11 +201,10 @@ class Installation:
     async def take_topics(self, *, in_order: bool = False) -> None:
         """In the order of time, or partition by partition, the last first: as far from it as can be."""
         catalogue, segments = CampaignCatalogue(self.pool), SegmentCatalogue(self.pool)
-        await catalogue.refresh()
-        await segments.refresh()
         cluster = await cluster_id(self.kafka)
         clock = FakeClock(datetime.now(UTC))
         segmenter = Segmenter(self.pool, catalogue, clock, cluster=cluster, wake=lambda: None, segments=segments)
+        await segmenter.rulebook.learn()
         take = {
             EC_EVENTS.name: segmenter.take_ec_events,
             LINE_EVENTS.name: segmenter.take_line_events,
@@ -224,10 +249,10 @@ class Installation:
 
 @pytest.fixture
 async def installation(own_kafka: str, postgres_dsn: str) -> AsyncIterator[Installation]:
-    """The shipped campaigns and segments in force, and everything taken."""
+    """The shipped campaigns and segments in force, two campaigns more, and everything taken."""
     await migrate_rooms(postgres_dsn)
     scheduler = await open_pool(postgres_dsn, application="rebuild-test", schema="scheduler", size=1)
-    await publish_campaigns(scheduler, load_campaigns(ROOT / "campaigns"))
+    await publish_campaigns(scheduler, [*load_campaigns(ROOT / "campaigns"), CARE, BIRTHDAYS])
     await scheduler.execute("UPDATE campaign_versions SET published_at = $1", BEGINNING - timedelta(days=300))
     await scheduler.close()
     pool = await open_pool(postgres_dsn, application="rebuild-test", schema=LIVE, size=4)
@@ -260,6 +285,8 @@ async def test_duplicates_and_disorder_in_the_topics_come_to_the_same_state(inst
     people, products = outcome.comparison.people, outcome.comparison.products
     assert named(outcome) == {}
     assert outcome.comparison.is_equal
+    asked = "SELECT count(*) FROM people WHERE state #>> '{answers,skin-type,value}' IN ('はい', 'いいえ')"
+    assert await installation.pool.fetchval(asked) == PEOPLE
     clicks = "SELECT count(*) FROM people WHERE state ? 'last_click_at'"
     assert await installation.pool.fetchval(clicks) == PEOPLE / 4
     assert (people.equal, people.live, people.share, people.older) == (PEOPLE, PEOPLE, 1.0, 0)
@@ -370,7 +397,7 @@ async def test_what_the_scheduler_never_heard_of_would_have_been_sent(installati
     sending = (await installation.rebuild()).sending
     confirmation = sending.entries.pop("order-confirmation")
     assert (confirmation.found, confirmation.known, confirmation.missing) == (lost, 0, lost)
-    assert sending.entries.keys() >= {"cart-abandonment", "welcome"}
+    assert sending.entries.keys() >= {"cart-abandonment", "welcome", CARE.campaign}
     for entries in sending.entries.values():
         assert entries.found == entries.known > 0
     since = NOW + timedelta(days=1)

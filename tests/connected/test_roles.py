@@ -26,7 +26,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 # Told apart from the code: the whole list of what a service may read outside its own schema.
 READABLE = {
-    "ingest": {"platform.simulated_clock", "dispatcher.published_links"},
+    "ingest": {"platform.simulated_clock", "dispatcher.published_links", "scheduler.current_campaigns"},
     "segmenter": {
         "platform.simulated_clock",
         "scheduler.published_campaigns",
@@ -34,11 +34,13 @@ READABLE = {
     },
     "scheduler": {
         "platform.simulated_clock",
+        "segmenter.current_segments",
         "segmenter.friends",
         "segmenter.published_identities",
         "segmenter.published_people",
         "segmenter.published_products",
         "segmenter.published_states",
+        "dispatcher.published_deliveries",
     },
     "dispatcher": {
         "platform.simulated_clock",

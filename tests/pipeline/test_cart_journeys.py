@@ -150,8 +150,8 @@ async def test_somebody_who_has_left_is_sent_nothing(pipeline: Pipeline) -> None
     assert pipeline.sent == []
     reasons = await pipeline.pool.fetch("SELECT step, decision FROM scheduler.decisions ORDER BY at")
     assert [tuple(row) for row in reasons] == [
-        ("first-reminder", "not a friend of the account main"),
-        ("second-reminder", "not a friend of the account main"),
+        ("steps[1]", "not a friend of the account main"),
+        ("steps[3]", "not a friend of the account main"),
     ]
 
 

@@ -14,6 +14,13 @@ from todoke_line_simulator.settings import SimulatorSettings
 from todoke_line_simulator.transport import ResettableHttpProtocol
 
 TOKEN = "simulator-token-main"
+_MENU = {
+    "size": {"width": 2500, "height": 843},
+    "selected": False,
+    "name": "menu",
+    "chatBarText": "メニュー",
+    "areas": [],
+}
 
 
 class LineServer:
@@ -37,6 +44,29 @@ class LineServer:
         """The accepted requests, oldest first."""
         async with self._http.get("/sim/messages", params={"limit": 10_000}) as answer:
             return list(json.loads(await answer.read())["messages"])
+
+    async def person(self, user: str) -> dict[str, object]:
+        """What a person is to the account, and the rich menu they see."""
+        async with self._http.get(f"/sim/users/{user}") as answer:
+            assert answer.status == 200, await answer.text()
+            return dict(json.loads(await answer.read()))
+
+    async def tap(self, user: str, data: str) -> None:
+        """The person taps a button with this postback data; the webhook is on its way."""
+        async with self._http.post(f"/sim/users/{user}/postback", json={"data": data}) as answer:
+            assert answer.status == 202, await answer.text()
+
+    async def add_rich_menu(self, alias: str) -> str:
+        """Make a rich menu of that alias, by LINE's own calls; gives its id."""
+        created = await self._as_line("/v2/bot/richmenu", _MENU)
+        await self._as_line("/v2/bot/richmenu/alias", {"richMenuAliasId": alias, **created})
+        return str(created["richMenuId"])
+
+    async def _as_line(self, path: str, body: object) -> dict[str, object]:
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        async with self._http.post(path, json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            return dict(json.loads(await answer.read()))
 
     async def stats(self) -> dict[str, object]:
         """What the account `main` was asked and answered."""

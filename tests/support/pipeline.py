@@ -4,7 +4,7 @@ Real: the doors, the handlers, PostgreSQL with every query, the outbox relays. I
 to the real one's promises by a contract suite. Everything runs when it is told to, so a story is the same every time.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +41,7 @@ from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.relay import Relay
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.segments.model import Segment
+from todoke_shared.shops import Shop
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 CLUSTER = "memory"
@@ -139,8 +140,9 @@ async def open_pipeline(
     *,
     campaigns: Iterable[Campaign] | None = None,
     segments: Iterable[Segment] = (),
+    shops: Mapping[str, Shop] | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """A pipeline on an empty database. `campaigns`: the shipped ones by default."""
+    """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours."""
     await migrate_rooms(dsn)
     async with AsyncExitStack() as stack:
         pools = {}
@@ -158,7 +160,11 @@ async def open_pipeline(
         segmenter = Segmenter(
             pools["segmenter"], catalogues["segmenter"], clock, cluster=CLUSTER, wake=_nothing, segments=known
         )
-        scheduler = Scheduler(pools["scheduler"], clock, catalogues["scheduler"], cluster=CLUSTER, wake=_nothing)
+        await segmenter.rulebook.learn()
+        scheduler = Scheduler(
+            pools["scheduler"], clock, catalogues["scheduler"], cluster=CLUSTER, wake=_nothing, shops=shops or {}
+        )
+        await scheduler.refresh_segments()
         dispatcher = Dispatcher(
             pools["dispatcher"],
             clock,

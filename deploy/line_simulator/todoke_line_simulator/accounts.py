@@ -6,6 +6,7 @@ from todoke_line_simulator.problems import rate_limited
 from todoke_line_simulator.quota import MonthlyQuota
 from todoke_line_simulator.reply_tokens import ReplyTokens
 from todoke_line_simulator.retry_keys import RetryKeys
+from todoke_line_simulator.rich_menu_book import RichMenus
 from todoke_line_simulator.settings import AccountSettings, SimulatorSettings
 from todoke_line_simulator.stats import AccountStats
 from todoke_line_simulator.users import Friends, ProviderUsers
@@ -23,6 +24,7 @@ class Account:
         self.retry_keys = RetryKeys()
         self.reply_tokens = ReplyTokens()
         self.link_tokens = LinkTokens()
+        self.rich_menus = RichMenus()
         self.stats = AccountStats()
         self._simulator = simulator
         self._buckets: dict[str, TokenBucket] = {}

@@ -67,6 +67,7 @@ class SimRoutes:
         return [
             Route("/sim/users", self.add_users, methods=["POST"]),
             Route("/sim/users/{user:path}/{act}", self.act, methods=["POST"]),
+            Route("/sim/users/{user:path}", self.user, methods=["GET"]),
             Route("/sim/messages", self.messages, methods=["GET"]),
             Route("/sim/stats", self.stats, methods=["GET"]),
             Route("/sim/faults", self.faults, methods=["GET", "POST", "DELETE"]),
@@ -91,6 +92,22 @@ class SimRoutes:
         follow = Follow(timestamp=many.timestamp)
         ids = {name: self._take_place(follow, account, name, send=many.webhook)[0] for name in many.users}
         return _json({"userIds": ids, "friends": account.friends.friend_count}, 202)
+
+    async def user(self, request: Request) -> Response:
+        """What a person is to an account, and the rich menu that they see there: null is the account's default."""
+        account = self._account(request.query_params.get("account"))
+        user_id = line_user_id(account.settings.provider, request.path_params["user"])
+        if user_id not in account.users:
+            raise BadSimRequestError("nobody of this name has met an account yet: let them follow or write")
+        return _json(
+            {
+                "userId": user_id,
+                "displayName": account.users.display_name(user_id),
+                "isFriend": account.friends.is_friend(user_id),
+                "hasBlocked": account.friends.is_blocked_by(user_id),
+                "richMenu": account.rich_menus.of(user_id),
+            }
+        )
 
     async def messages(self, request: Request) -> Response:
         """Accepted requests behind ``after``; ask again with ``after`` = ``next`` to go on."""

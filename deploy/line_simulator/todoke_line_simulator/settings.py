@@ -21,6 +21,8 @@ class RateLimit(BaseModel):
 LINE_RATE_LIMITS: dict[str, RateLimit] = {
     "multicast": RateLimit(requests=200),
     "broadcast": RateLimit(requests=60, per_seconds=3600),
+    "richmenu/create": RateLimit(requests=100, per_seconds=3600),
+    "richmenu/delete": RateLimit(requests=100, per_seconds=3600),
 }
 LINE_DEFAULT_RATE_LIMIT = RateLimit(requests=2000)
 

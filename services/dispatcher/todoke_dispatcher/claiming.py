@@ -12,13 +12,16 @@ from datetime import datetime
 from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, deliveries
-from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, worth_sending
+from todoke_dispatcher.domain.asking import with_question
+from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, must_stand_by, worth_sending
 from todoke_dispatcher.domain.delivery import Delivery, begin_attempt
+from todoke_dispatcher.domain.menus import RATE, menu_body
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
 from todoke_dispatcher.domain.rendering import LineMessage, RenderError, push_body, render
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
-from todoke_shared.contracts.requests import MessageRequest
+from todoke_shared.campaigns.model import Campaign
+from todoke_shared.contracts.requests import MessageRequest, TemplateRef
 from todoke_shared.postgres.stream import Connection
 
 Version = tuple[str, int]
@@ -79,17 +82,24 @@ class Templates:
         if delivery.body is not None:
             return delivery.body
         request = delivery.request
+        if request.rich_menu is not None:
+            return menu_body(request)
         return push_body(request.to, self._messages(request))
 
     def _messages(self, request: MessageRequest) -> Sequence[object]:
         if request.template is None:
             return request.messages or ()
-        return render(self._template(request), request.template.variables)
+        campaign, filled = self._campaign(request.template), self._filled(request.template)
+        question = request.template.question
+        return filled if question is None else with_question(filled, campaign, question)
 
-    def _template(self, request: MessageRequest) -> Sequence[LineMessage]:
-        wanted = request.template
-        if wanted is None:
-            raise RenderError("render: the request has neither template nor messages")
+    def _filled(self, wanted: TemplateRef) -> Sequence[object]:
+        messages: Mapping[str, Sequence[LineMessage]] = self._campaign(wanted).messages
+        if wanted.message not in messages:
+            raise RenderError(f"render: campaign {wanted.campaign} has no such message in version {wanted.version}")
+        return render(messages[wanted.message], wanted.variables)
+
+    def _campaign(self, wanted: TemplateRef) -> Campaign:
         published = self._catalogue.known(wanted.campaign, wanted.version)
         if published is None:
             version = (wanted.campaign, wanted.version)
@@ -98,10 +108,7 @@ class Templates:
             if version not in self._looked_up:
                 raise MissingTemplateError(version)
             raise RenderError(f"render: version {wanted.version} of campaign {wanted.campaign} was never published")
-        messages: Mapping[str, Sequence[LineMessage]] = published.campaign.messages
-        if wanted.message not in messages:
-            raise RenderError(f"render: campaign {wanted.campaign} has no such message in version {wanted.version}")
-        return messages[wanted.message]
+        return published.campaign
 
 
 def sort_due(
@@ -157,6 +164,35 @@ class Claimer:
 
         What finds no slot stays as it is, and is claimed again when there is one.
         """
+        messages = [each for each in sendable if each[0].request.rich_menu is None]
+        menus = [each for each in sendable if each[0].request.rich_menu is not None]
+        attempts, standing = await self._begin_messages(connection, channel, messages, wall)
+        linking, stopped = await self._begin_menus(connection, channel, menus, wall)
+        return attempts + linking, standing + stopped
+
+    async def _begin_menus(
+        self, connection: Connection, channel: Channel, menus: Sequence[tuple[Delivery, bytes]], wall: datetime
+    ) -> tuple[list[Attempt], list[Delivery]]:
+        """What costs nothing of the month, at a rate of its own."""
+        if not menus:
+            return [], []
+        stopped = [must_stand_by(menu, channel, wall=wall) for menu, _ in menus]
+        standing = [menu for menu in stopped if menu is not None]
+        admitted = [] if standing else menus
+        endpoint = channels.Endpoint(channel.account, "rich_menu", RATE)
+        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
+        lease = self._settings.lease
+        attempts = [
+            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=None), slot)
+            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
+        ]
+        await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
+        return attempts, standing
+
+    async def _begin_messages(
+        self, connection: Connection, channel: Channel, sendable: Sequence[tuple[Delivery, bytes]], wall: datetime
+    ) -> tuple[list[Attempt], list[Delivery]]:
+        """Within the month."""
         if not sendable:
             return [], []
         account, month = channel.account, month_of(wall)

@@ -18,6 +18,7 @@ from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, Templates, Version, sort_due
 from todoke_dispatcher.domain.decide import Channel
 from todoke_dispatcher.domain.delivery import Delivery, State
+from todoke_dispatcher.domain.menus import alias_of, judge_menu
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
 from todoke_dispatcher.domain.verdict import ChannelStopped, NotSent, Unclear, Verdict, judge
@@ -194,18 +195,25 @@ class Dispatcher:
         await self._clock.sleep_until_wall(attempt.slot)
         if is_past(attempt.slot, self._clock.wall()):
             return Result(attempt, NotSent())
-        account, sent = attempt.sent.request.account, attempt.sent
-        if sent.retry_key is None or not sent.body:
-            raise AssertionError("an attempt without retry key or body: begin_attempt gives it both")
+        account = attempt.sent.request.account
         verdict: Verdict
         started = monotonic()
         try:
-            verdict = judge(await self._line.push(account, sent.retry_key, sent.body))
+            verdict = await self._ask(attempt)
         except Exception as error:  # noqa: BLE001 - any failure means "maybe sent" (RELIABILITY: dispatcher)
             verdict = Unclear(f"no answer: {type(error).__name__}")
         metrics.ATTEMPT_SECONDS.labels(account).observe(monotonic() - started)
         metrics.ATTEMPTS.labels(account, type(verdict).__name__).inc()
         return Result(attempt, verdict)
+
+    async def _ask(self, attempt: Attempt) -> Verdict:
+        sent, request = attempt.sent, attempt.sent.request
+        if request.rich_menu is not None:
+            alias = alias_of(request)
+            return judge_menu(await self._line.rich_menu(request.account, request.to, alias), alias)
+        if sent.retry_key is None or not sent.body:
+            raise AssertionError("an attempt without retry key or body: begin_attempt gives it both")
+        return judge(await self._line.push(request.account, sent.retry_key, sent.body))
 
     async def record(self, results: Sequence[Result]) -> int:
         """Store what came of attempts, with the outcomes, in one transaction; gives how many were settled."""

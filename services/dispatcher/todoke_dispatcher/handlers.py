@@ -8,7 +8,7 @@ from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_shared.contracts.outcomes import Outcome, OutcomeState
 from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.contracts.subjects import LineUser
-from todoke_shared.contracts.topics import OUTCOMES
+from todoke_shared.contracts.topics import OUTCOMES, REQUESTS_MARKETING, REQUESTS_TRANSACTIONAL
 from todoke_shared.errors import BadMessageError
 from todoke_shared.ids import outcome_id
 from todoke_shared.kafka.dead_letters import BadRecord
@@ -41,6 +41,8 @@ def _read(record: Record, accounts: Collection[str]) -> Received:
     request = MessageRequest.from_json(record.value)
     if request.account not in accounts:
         raise BadMessageError("no such account in TODOKE_CONFIG; add it, then replay this record", field="account")
+    if request.rich_menu is not None and record.topic == REQUESTS_MARKETING.name:
+        raise BadMessageError(f"write it to {REQUESTS_TRANSACTIONAL.name}: it costs no message", field="rich_menu")
     return Received(request, record.value or b"")
 
 

@@ -14,3 +14,9 @@ class LinePort(Protocol):
 
         Any exception means that LINE may have taken it: no retry and no interpretation happens in here.
         """
+
+    async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
+        """Link the rich menu of this alias to the user, None: unlink theirs; give LINE's last answer.
+
+        The alias' menu is looked up first; without one, that answer (404) is the last.
+        """

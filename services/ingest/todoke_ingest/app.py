@@ -40,10 +40,14 @@ class Doorway:
     def __init__(self, all_doors: Iterable[Door], open_intake: OpenIntake, readiness: Readiness) -> None:
         self._exact: dict[str, dict[str, Door]] = {}
         self._below: dict[str, tuple[str, dict[str, Door]]] = {}
+        self._within: dict[tuple[str, str], tuple[str, dict[str, Door]]] = {}
         for door in all_doors:
             folder, _, last = door.path.rpartition("/")
+            above, _, middle = folder.rpartition("/")
             if last.startswith("{"):
                 self._below.setdefault(folder, (last.strip("{}"), {}))[1][door.method] = door
+            elif middle.startswith("{"):
+                self._within.setdefault((above, last), (middle.strip("{}"), {}))[1][door.method] = door
             else:
                 self._exact.setdefault(door.path, {})[door.method] = door
         self._open_intake = open_intake
@@ -75,6 +79,9 @@ class Doorway:
         folder, _, last = path.rpartition("/")
         if last and (below := self._below.get(folder)) is not None:
             return below[1], {below[0]: last}
+        above, _, middle = folder.rpartition("/")
+        if middle and (within := self._within.get((above, last))) is not None:
+            return within[1], {within[0]: middle}
         return None
 
     async def _knock(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:

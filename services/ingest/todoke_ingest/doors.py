@@ -1,6 +1,6 @@
 """Every door of ingest: which request is taken by whom."""
 
-from todoke_ingest.handlers import collect, events, line_webhook, platforms, redirect, segment, shopify, tag
+from todoke_ingest.handlers import campaigns, collect, events, line_webhook, platforms, redirect, segment, shopify, tag
 from todoke_ingest.http import Door
 from todoke_ingest.settings import IngestSettings
 
@@ -10,6 +10,16 @@ def doors(settings: IngestSettings) -> list[Door]:
     body, webhook = settings.max_body_bytes, settings.max_webhook_bytes
     return [
         Door(events.DOOR, "/v1/events", events.take_events, limit=body, purpose="events"),
+        *(
+            Door(
+                campaigns.DOOR,
+                f"/v1/campaigns/{{campaign}}/{action}",
+                campaigns.calling(action),
+                limit=campaigns.LIMIT,
+                purpose="events",
+            )
+            for action in campaigns.ACTIONS
+        ),
         *(
             Door(
                 segment.DOOR,

@@ -43,7 +43,8 @@ def _as_it_is(answer: Answer) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Which request is taken by whom. `path` may end in one parameter: `/webhooks/shopify/{shop}`.
+    """Which request is taken by whom. `path` may have one parameter, its last part or the one before:
+    `/webhooks/shopify/{shop}`, `/v1/campaigns/{campaign}/start`.
 
     `limit`: bytes of the body; `purpose`: whose key it asks for; `gzip`: whether a body may be compressed; `shape`:
     how its callers want to read a problem that was found before it.

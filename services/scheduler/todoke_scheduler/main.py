@@ -8,11 +8,15 @@ from pathlib import Path
 from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
+from todoke_scheduler.adapters.clicks import Clicks
+from todoke_scheduler.adapters.sends import forget_sent
 from todoke_scheduler.adapters.timers import drop_days_over, next_due
+from todoke_scheduler.broadcasting import Broadcaster
 from todoke_scheduler.handlers import CLAIM, Scheduler
 from todoke_scheduler.settings import SchedulerSettings
+from todoke_shared.accounts import read_config
 from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
-from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, LANES
+from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LANES, OUTCOMES
 from todoke_shared.kafka.catching_up import CatchingUp
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.records import BatchHandler
@@ -35,11 +39,12 @@ SHORTEST_REST_SECONDS = 0.005
 """A due timer that another scheduler holds is looked for again no sooner."""
 
 
-def declare(broker: KafkaBroker, triggers: BatchHandler) -> Consumption:
+def declare(broker: KafkaBroker, triggers: BatchHandler, outcomes: BatchHandler) -> Consumption:
     """What the scheduler reads and writes: for the running service, and for AsyncAPI."""
     consumption = Consumption(broker, group=f"todoke-{NAME}")
     consumption.subscribe([CUSTOMER_TRIGGERS], triggers)
-    for topic in LANES.values():
+    consumption.subscribe([OUTCOMES], outcomes, lane="outcomes")
+    for topic in (*LANES.values(), EC_EVENTS):
         broker.publisher(topic.name, schema=topic.model, title=topic.name, description=topic.purpose)
     return consumption
 
@@ -53,11 +58,18 @@ def create_app(settings: SchedulerSettings) -> Starlette:
         async with open_room(settings, NAME, readiness) as room:
             catalogue = CampaignCatalogue(room.pool)
             await catalogue.refresh()
-            scheduler = Scheduler(room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake)
+            config = read_config(settings.config)
+            scheduler = Scheduler(
+                room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake, shops=config.shops
+            )
+            await scheduler.refresh_segments()
+            shops = {name: account.shop for name, account in config.accounts.items()}
+            broadcaster = Broadcaster(room.pool, room.clock, catalogue, scheduler, wake=room.relay.wake, shops=shops)
 
             async def reload() -> None:
                 await asyncio.sleep(RELOAD_SECONDS)
                 await catalogue.refresh()
+                await scheduler.refresh_segments()
 
             ends = await end_offsets(settings.kafka_bootstrap_servers, CUSTOMER_TRIGGERS)
             catching_up = CatchingUp(room.pool, cluster=room.cluster, topic=CUSTOMER_TRIGGERS.name, ends=ends)
@@ -84,10 +96,14 @@ def create_app(settings: SchedulerSettings) -> Starlette:
 
             room.loops.start("campaigns", reload)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))
+            room.loops.start("sends", lambda: forget_sent(room.pool, room.clock))
             room.loops.start("timers", fire)
             room.loops.start("timer-days", drop_days)
+            room.loops.start("broadcast-plans", broadcaster.plan_all)
+            room.loops.start("broadcasts", broadcaster.go_on_with_all)
+            clicks = Clicks(room.pool, cluster=room.cluster)
             broker = new_broker(settings, NAME)
-            async with consuming(broker, declare(broker, scheduler.take_triggers), room):
+            async with consuming(broker, declare(broker, scheduler.take_triggers, clicks.take_outcomes), room):
                 yield
 
     return Starlette(routes=health_routes(readiness), lifespan=lifespan)

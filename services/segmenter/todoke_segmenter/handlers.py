@@ -25,6 +25,7 @@ from todoke_segmenter.outgoing import count_changes, outgoing
 from todoke_segmenter.rulebook import Rulebook
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
+from todoke_shared.contracts.ec_events import CAMPAIGN_REQUESTS
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.triggers import MadeTrigger
@@ -100,6 +101,8 @@ class Segmenter:
     async def _apply(self, connection: Connection, news: list[Happening]) -> tuple[list[Change], list[MadeTrigger]]:
         if not news:
             return [], []
+        if requested := [happening.raw["campaign"] for happening in news if happening.type in CAMPAIGN_REQUESTS]:
+            await self.rulebook.know(requested, connection)
         people = await lock_people(connection, news)
         newest = max(membership.revision or 0 for membership in people.memberships.values())
         live = LiveSegments(await self.rulebook.at_least(newest, connection), self._clock.now())

@@ -71,18 +71,16 @@ def create_app(settings: SegmenterSettings) -> Starlette:
 async def _open_segmenter(room: Room) -> Segmenter:
     """It knows what is published, and learns what will be."""
     catalogue, segments = CampaignCatalogue(room.pool), SegmentCatalogue(room.pool)
-
-    async def learn() -> None:
-        await segments.refresh()
-        await catalogue.refresh()
+    wake = room.relay.wake
+    segmenter = Segmenter(room.pool, catalogue, room.clock, cluster=room.cluster, wake=wake, segments=segments)
 
     async def reload() -> None:
         await asyncio.sleep(RELOAD_SECONDS)
-        await learn()
+        await segmenter.rulebook.learn()
 
-    await learn()
+    await segmenter.rulebook.learn()
     room.loops.start("rules", reload)
-    return Segmenter(room.pool, catalogue, room.clock, cluster=room.cluster, wake=room.relay.wake, segments=segments)
+    return segmenter
 
 
 async def _follow_clock(room: Room, segmenter: Segmenter, bootstrap_servers: str) -> None:

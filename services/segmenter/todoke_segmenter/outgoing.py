@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from todoke_segmenter.domain.segments import Change
+from todoke_segmenter.domain.segments import Change, is_hidden
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS
 from todoke_shared.contracts.triggers import MadeTrigger
 from todoke_shared.kafka.records import Outgoing
@@ -16,8 +16,9 @@ def outgoing(trigger: MadeTrigger) -> Outgoing:
 
 
 def count_changes(changes: Iterable[Change], triggers: Iterable[MadeTrigger]) -> None:
-    """Once they are committed."""
-    for (segment, entered), number in Counter((change.segment, change.entered) for change in changes).items():
+    """Once they are committed. What a campaign asks for its own entries is no segment of the shop's."""
+    shown = ((change.segment, change.entered) for change in changes if not is_hidden(change.segment))
+    for (segment, entered), number in Counter(shown).items():
         metrics.SEGMENT_CHANGES.labels(segment, "entered" if entered else "left").inc(number)
     for (campaign, kind), number in Counter((trigger.campaign, trigger.kind) for trigger in triggers).items():
         metrics.TRIGGERS.labels(campaign, kind).inc(number)

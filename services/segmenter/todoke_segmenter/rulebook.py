@@ -1,5 +1,7 @@
 """What is asked of people: the segments and the campaigns in force, compiled once after each publication."""
 
+from collections.abc import Iterable
+
 from todoke_segmenter.adapters.segments import SegmentCatalogue
 from todoke_segmenter.domain.segments import SegmentRules
 from todoke_segmenter.domain.triggers import TriggerRules
@@ -31,6 +33,17 @@ class Rulebook:
             self._made_of = campaigns, segments
             self._triggers = TriggerRules((one.campaign for one in campaigns), segments.conditions)
         return self._triggers
+
+    async def learn(self) -> None:
+        """What is published now, and the segments of campaigns that people enter by a date."""
+        await self._segments.refresh()
+        await self._campaigns.refresh()
+        await self._segments.keep_dates(one.campaign for one in self._campaigns.current)
+
+    async def know(self, campaigns: Iterable[str], connection: Connection) -> None:
+        """Look again at what is published, where one of these, which somebody names, was published since."""
+        if not all(map(self._campaigns.is_published, campaigns)):
+            await self._campaigns.refresh(connection)
 
     async def at_least(self, revision: int, connection: Connection) -> SegmentRules:
         """The segments in force, no older than those that another segmenter has asked of a person."""

@@ -55,11 +55,11 @@ class CampaignCatalogue:
         """A version that `refresh` or `fetch` has brought."""
         return self._known.get((name, version))
 
-    async def refresh(self) -> None:
-        """Learn which versions are in force."""
-        rows = await self._pool.fetch(_CURRENT)
+    async def refresh(self, connection: "Connection | None" = None) -> None:
+        """Learn which versions are in force. Within a transaction give its `connection`, as to `fetch`."""
+        rows = await (connection or self._pool).fetch(_CURRENT)
         wanted = {(row["campaign"], row["version"]) for row in rows}
-        await self.fetch(wanted)
+        await self.fetch(wanted, connection)
         self._names = frozenset(name for name, _ in wanted)
         self._paused = frozenset(row["campaign"] for row in rows if row["paused"])
         current = tuple(self._known[key] for key in sorted(wanted) if key in self._known)

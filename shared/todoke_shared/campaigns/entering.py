@@ -12,7 +12,7 @@ from todoke_shared.campaigns.waits import WEEKDAYS, Weekday, weekday_mistake
 from todoke_shared.campaigns.words import nearest
 from todoke_shared.conditions import Condition, parse_condition
 from todoke_shared.conditions.errors import did_you_mean
-from todoke_shared.contracts.ec_events import CART_CHANGES, EVENT_TYPES, HISTORY_TYPES
+from todoke_shared.contracts.ec_events import CAMPAIGN_REQUESTS, CART_CHANGES, EVENT_TYPES, HISTORY_TYPES
 from todoke_shared.contracts.envelope import Name
 
 SEGMENT_EVENTS = frozenset({"segment.entered", "segment.left"})
@@ -22,7 +22,7 @@ GROUPS = {"cart.changed": CART_CHANGES}
 """One word for several event types."""
 CALL = "call"
 """Stands where an event's type does: only other systems start the campaign."""
-KNOWN_EVENTS = EVENT_TYPES - HISTORY_TYPES | LINE_EVENTS | SEGMENT_EVENTS | GROUPS.keys()
+KNOWN_EVENTS = EVENT_TYPES - HISTORY_TYPES - CAMPAIGN_REQUESTS | LINE_EVENTS | SEGMENT_EVENTS | GROUPS.keys()
 
 EnterKind = Literal["event", "date", "schedule", "call"]
 GOAL_WITHIN = timedelta(days=30)

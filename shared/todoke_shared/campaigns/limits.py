@@ -47,10 +47,6 @@ class Late(Part):
     then: Literal["send", "skip"] = "send"
 
 
-NIGHT = QuietHours(start=time(21), end=time(9))
-"""What marketing keeps quiet unless it says otherwise."""
-
-
 def _none_is_none(value: Any) -> Any:
     return None if value == "none" else value
 
@@ -59,11 +55,6 @@ NoneOr = BeforeValidator(_none_is_none)
 """The word `none` for nothing of it."""
 
 QuietHoursOrNone = Annotated[QuietHours | None, NoneOr]
-
-
-def quiet_hours_of(lane: Lane | None) -> QuietHours | None:
-    """What a class keeps quiet where the campaign does not say."""
-    return NIGHT if lane == "marketing" else None
 
 
 def consent_of(lane: Lane | None) -> Consent:

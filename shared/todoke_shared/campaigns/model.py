@@ -42,7 +42,6 @@ from todoke_shared.campaigns.limits import (
     QuietHours,
     QuietHoursOrNone,
     consent_of,
-    quiet_hours_of,
 )
 from todoke_shared.campaigns.parts import Duration, LocalDateTime, Part, Zone
 from todoke_shared.campaigns.steps import (
@@ -132,7 +131,7 @@ class Campaign(Part):
     exit: tuple[EventRule, ...] = ()
     goal: tuple[Goal, ...] = Field(default=(), exclude_if=operator.not_)
     holdout: int = Field(default=0, ge=0, le=50, exclude_if=operator.not_)
-    quiet_hours: QuietHoursOrNone = Field(default_factory=lambda told: quiet_hours_of(told.get("lane")))
+    quiet_hours: QuietHoursOrNone = None
     caps: tuple[Cap, ...] = Field(default=(), max_length=10, exclude_if=operator.not_)
     consent: Consent = Field(default_factory=lambda told: consent_of(told.get("lane")))
     expires: Duration | None = None
@@ -190,6 +189,12 @@ class Campaign(Part):
         """The zone of all its local times."""
         return ZoneInfo(self.zone)
 
+    def quiet_hours_in(self, shop: QuietHours | None) -> QuietHours | None:
+        """What it keeps quiet: its own hours; where it says nothing of them, marketing keeps those of its shop."""
+        if "quiet_hours" in self.model_fields_set:
+            return self.quiet_hours
+        return shop if self.lane == "marketing" else None
+
     def to_document(self) -> dict[str, Any]:
         """The campaign as JSON values, as it is published.
 
@@ -197,8 +202,8 @@ class Campaign(Part):
         and so the same version.
         """
         document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        for name in {"quiet_hours", "consent"} - self.model_fields_set:
-            document.pop(name, None)
+        if "consent" not in self.model_fields_set:
+            document.pop("consent", None)
         if "quiet_hours" in self.model_fields_set and self.quiet_hours is None:
             document["quiet_hours"] = "none"
         return document

@@ -33,7 +33,7 @@ KEYS: dict[str, str] = {
     "exit": "What ends runs early.",
     "goal": "What the campaign is for: counted, and by default the end of the run.",
     "holdout": "Percent of people, 0 to 50, who get nothing and are compared.",
-    "quiet_hours": "No message in these hours. Default: marketing 21:00 to 09:00, transactional none.",
+    "quiet_hours": "No message in these hours. Default: those of the shop for marketing, none for transactional.",
     "caps": "At most so many messages of this campaign to one person within a time.",
     "consent": "marketing: not to who said no. required: only to who said yes. none: nobody is asked.",
     "expires": "How long after it was due a message is still useful.",

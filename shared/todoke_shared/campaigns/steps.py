@@ -44,7 +44,8 @@ _SPECIAL_ATTRIBUTES = {
 }
 
 
-def _length(text: str) -> int:
+def utf16_length(text: str) -> int:
+    """How long LINE finds a text."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -89,10 +90,10 @@ class Ask(Part):
             raise ValueError(
                 f"a question has 1 to {MOST_ANSWERS} answers, as LINE has quick replies; here are {len(answers)}"
             )
-        if long := [answer for answer in answers if _length(answer) > LONGEST_ANSWER]:
+        if long := [answer for answer in answers if utf16_length(answer) > LONGEST_ANSWER]:
             raise ValueError(
                 f"LINE shows at most {LONGEST_ANSWER} characters of an answer; shorten "
-                + ", ".join(f"`{answer}` ({_length(answer)})" for answer in long)
+                + ", ".join(f"`{answer}` ({utf16_length(answer)})" for answer in long)
             )
         if twice := {answer for answer in answers if answers.count(answer) > 1}:
             raise ValueError(f"`{min(twice)}` stands here twice; a customer could not tell which to tap")

@@ -6,9 +6,10 @@ Anything else a shop wants to tell is `custom.*`.
 
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import to_json
 
-from todoke_shared.contracts.envelope import CloudEvent, bad_message
+from todoke_shared.contracts.envelope import CloudEvent, Name, bad_message
 from todoke_shared.contracts.lenient import Count, Day, Moment, Text, Texts, Truth, Truths
 from todoke_shared.contracts.subjects import check_subject, line_user
 from todoke_shared.errors import BadMessageError
@@ -24,6 +25,7 @@ EVENT_TYPES = frozenset(
         *("reservation.booked", "reservation.changed", "reservation.cancelled"),
         *("subscription.started", "subscription.renewed", "subscription.cancelled", "review.posted"),
         *("product.updated", "product.restocked", "product.price_dropped"),
+        *("campaign.start_requested", "campaign.stop_requested"),
         "friend.imported",
     }
 )
@@ -32,6 +34,12 @@ HISTORY_TYPES = frozenset({"friend.imported"})
 """These are history whether they say so or not: no campaign can listen to them (docs/adr/0015)."""
 
 CART_CHANGES = frozenset({"cart.updated", "cart.item_added", "cart.item_removed"})
+
+CAMPAIGN_REQUESTS = frozenset({"campaign.start_requested", "campaign.stop_requested"})
+"""Another system's word that a campaign starts, or stops, for a person: no sign of life of theirs, and none of its
+listeners' business."""
+MAX_CONTEXT_BYTES = 16 * 1024
+"""What a message says is short; a trigger and a stored run repeat it."""
 
 CATALOGUE_TYPES = frozenset({"product.updated", "product.restocked", "product.price_dropped"})
 """These are about a product, not a person: they need no subject."""
@@ -188,6 +196,27 @@ class TagTold(EventData):
     tag: Text = None
 
 
+def _small(context: dict[str, Any] | None) -> dict[str, Any] | None:
+    if context is not None and len(to_json(context)) > MAX_CONTEXT_BYTES:
+        raise ValueError(
+            f"is larger than {MAX_CONTEXT_BYTES // 1024} KiB as JSON; send what the messages name, no more"
+        )
+    return context
+
+
+class CampaignRequested(EventData):
+    """campaign.start_requested, campaign.stop_requested: another system starts, or stops, a campaign for the subject.
+
+    A start asks the campaign's own `when`, as any entry does. `context` is what its messages say as `event.…`, at most
+    16 KiB. `key` names the run, where several may go on side by side; without it a start finds it in the context, as in
+    an event's data, and a stop means every run of the person.
+    """
+
+    campaign: Name
+    key: RunKey | None = None
+    context: Annotated[dict[str, Any] | None, AfterValidator(_small)] = None
+
+
 class AboutIdentity(EventData):
     """What says who is who."""
 
@@ -246,6 +275,7 @@ DATA_MODELS: dict[str, type[EventData]] = {
     "subscription.renewed": SubscriptionTold,
     "subscription.cancelled": SubscriptionTold,
     "friend.imported": FriendImported,
+    **dict.fromkeys(CAMPAIGN_REQUESTS, CampaignRequested),
     **dict.fromkeys(CATALOGUE_TYPES, AboutProduct),
     "custom.survey.answered": SurveyAnswered,
     "custom.coupon.issued": CouponIssued,

@@ -7,7 +7,7 @@ from todoke_shared.contracts.envelope import Contract
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.requests import Lane, MessageRequest
-from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.contracts.triggers import TriggerRecord
 
 _DAY = 24 * 3600
 PARTITIONS = 12
@@ -35,7 +35,7 @@ class Topic:
 EC_EVENTS = Topic(
     name="ec.events.v1",
     key="subject",
-    producers=("ingest", "EC systems"),
+    producers=("ingest", "scheduler", "EC systems"),
     consumers=("segmenter",),
     model=EcEvent,
     retention=30 * _DAY,  # below the inbox's 35 days, so that a full re-read is still recognised
@@ -55,7 +55,7 @@ CUSTOMER_TRIGGERS = Topic(
     key="person",
     producers=("segmenter", "other systems"),
     consumers=("scheduler",),
-    model=Trigger,
+    model=TriggerRecord,
     retention=7 * _DAY,
     purpose="What just became true of a person, for a campaign.",
 )
@@ -81,7 +81,7 @@ OUTCOMES = Topic(
     name="message.outcomes.v1",
     key="person",
     producers=("dispatcher", "ingest"),
-    consumers=("segmenter", "other systems"),
+    consumers=("segmenter", "scheduler", "other systems"),
     model=Outcome,
     retention=30 * _DAY,
     purpose="What became of each message, and clicks on its links.",

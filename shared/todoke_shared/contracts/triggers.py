@@ -1,15 +1,15 @@
 """`customer.triggers.v1`: what just became true of a person, for a campaign."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 
-TriggerKind = Literal["enter", "exit", "goal"]
+TriggerKind = Literal["enter", "exit", "goal", "answer"]
 
 
 class Cause(Contract):
@@ -19,11 +19,13 @@ class Cause(Contract):
     key: UUID
 
 
-class Trigger(Contract):
+class TriggerRecord(Contract):
     """Start or end a campaign for a person. `at` is when the cause happened, not when we learnt of it.
 
-    `key` tells apart runs that may go on side by side (an order id, say); it is "" where the campaign runs per person.
-    `context` is what the cause carries for the message: the order, the cart.
+    `person`: as records of ours name them; or `subject`, a name that the shop's events have used for somebody
+    (`customer:42`). `key` tells apart runs that may go on side by side (an order id, say); it is "" where the campaign
+    runs per person. `context` is what the cause carries for the message: the order, the cart; of a goal {"goal": its
+    place in the campaign's list, "event": …}; of an answer {"question": …, "answer": …}.
     """
 
     schema_version: Literal[1] = 1
@@ -31,11 +33,24 @@ class Trigger(Contract):
     kind: TriggerKind
     shop: Name = "main"
     campaign: Name
-    person: UUID
+    person: UUID | None = None
+    subject: str | None = Field(default=None, min_length=1, max_length=512)
     key: str = Field(default="", max_length=255)
     at: Instant
     cause: Cause | None = None
     context: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_person(self) -> Self:
+        if (self.person is None) == (self.subject is None):
+            raise ValueError("give either person or subject")
+        return self
+
+
+class Trigger(TriggerRecord):
+    """A trigger about somebody who is known."""
+
+    person: UUID
 
 
 class MadeCause(msgspec.Struct, frozen=True):

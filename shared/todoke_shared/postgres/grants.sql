@@ -31,7 +31,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA ingest TO todoke_ingest;
 
 -- name: segmenter!
 -- Its own tables; published: who is a friend, what a message may say of a person, and the products; to the scheduler
--- alone all that is known of a person, for its conditions, and the names they are known by.
+-- alone all that is known of a person and what segments ask for, for its conditions, and the names people are known by.
 REVOKE ALL ON ALL TABLES IN SCHEMA segmenter FROM todoke_ingest, todoke_scheduler, todoke_dispatcher;
 GRANT USAGE ON SCHEMA segmenter TO todoke_segmenter, todoke_scheduler, todoke_dispatcher;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA segmenter TO todoke_segmenter;
@@ -39,20 +39,23 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA segmenter TO todoke_segmenter;
 GRANT SELECT ON segmenter.friends, segmenter.published_people TO todoke_scheduler, todoke_dispatcher;
 GRANT SELECT ON segmenter.published_products TO todoke_scheduler, todoke_dispatcher;
 GRANT SELECT ON segmenter.published_states, segmenter.published_identities TO todoke_scheduler;
+GRANT SELECT ON segmenter.current_segments TO todoke_scheduler;
 
 -- name: scheduler!
 -- Its own tables; published: the campaigns, in all versions and in the one in force.
 REVOKE ALL ON ALL TABLES IN SCHEMA scheduler FROM todoke_ingest, todoke_segmenter, todoke_dispatcher;
-GRANT USAGE ON SCHEMA scheduler TO todoke_scheduler, todoke_segmenter, todoke_dispatcher;
+GRANT USAGE ON SCHEMA scheduler TO todoke_scheduler, todoke_segmenter, todoke_dispatcher, todoke_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA scheduler TO todoke_scheduler;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA scheduler TO todoke_scheduler;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA scheduler TO todoke_scheduler;
 GRANT SELECT ON scheduler.published_campaigns, scheduler.current_campaigns TO todoke_segmenter, todoke_dispatcher;
+GRANT SELECT ON scheduler.current_campaigns TO todoke_ingest;
 
 -- name: dispatcher!
--- Its own tables; published: where tracked links lead. What became of a message is told by topic, not by view.
+-- Its own tables; published: where tracked links lead, and, to the scheduler alone, what became of each message.
 REVOKE ALL ON ALL TABLES IN SCHEMA dispatcher FROM todoke_ingest, todoke_segmenter, todoke_scheduler;
-GRANT USAGE ON SCHEMA dispatcher TO todoke_dispatcher, todoke_ingest;
+GRANT USAGE ON SCHEMA dispatcher TO todoke_dispatcher, todoke_ingest, todoke_scheduler;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA dispatcher TO todoke_dispatcher;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA dispatcher TO todoke_dispatcher;
 GRANT SELECT ON dispatcher.published_links TO todoke_ingest;
+GRANT SELECT ON dispatcher.published_deliveries TO todoke_scheduler;

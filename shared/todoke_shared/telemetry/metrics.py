@@ -51,6 +51,9 @@ TIMER_CLAIM_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 REQUESTS = Counter("todoke_requests_total", "Message requests emitted", ["campaign", "step"])
+COUPONS_MISSING = Counter(
+    "todoke_coupons_missing_total", "Coupons not given, for their pool was empty; alarm on any", ["pool"]
+)
 
 # Dispatcher
 ATTEMPTS = Counter("todoke_line_attempts_total", "Requests to LINE by what came of them", ["account", "verdict"])

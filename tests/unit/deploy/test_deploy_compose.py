@@ -241,10 +241,10 @@ def test_sending_to_line_changes_only_what_it_must(services: dict[str, Table]) -
     """The second file leaves the simulator out, names LINE's address and the accounts, and knows every variable."""
     [document] = documents(COMPOSE_LINE)
     changed = {name: table(service) for name, service in table(document["services"]).items()}
-    assert set(changed) == {"simulator", "ingest", "dispatcher"}
+    assert set(changed) == {"simulator", "ingest", "scheduler", "dispatcher"}
     assert changed["simulator"] == {"profiles": ["simulator"]}
     assert at(services["dispatcher"], "depends_on", "simulator", "required") is False
-    for name in ("ingest", "dispatcher"):
+    for name in ("ingest", "scheduler", "dispatcher"):
         given = environment(changed[name])
         assert set(given) <= known_variables(name)
         mounts = [table(mount) for mount in items(changed[name]["volumes"])]

@@ -12,7 +12,7 @@ GOOD = request().to_json()
 BAD: dict[str, tuple[bytes, str, str]] = {
     "not JSON": (b"{", "", "Invalid JSON"),
     "empty": (b"", "", "no value"),
-    "no content": (GOOD.replace(b'"messages"', b'"letters"'), "", "either template or messages"),
+    "no content": (GOOD.replace(b'"messages"', b'"letters"'), "", "exactly one of template, messages and rich_menu"),
     "user id": (GOOD.replace(user_named("one").encode(), b"somebody"), "to", "match pattern"),
     "account": (GOOD.replace(b'"main","to"', b'"other","to"'), "account", "TODOKE_CONFIG"),
     "deep": (GOOD.replace(b'"text":"', b'"x":' + b"[" * 500 + b"]" * 500 + b',"text":"'), "", "Invalid JSON"),

@@ -22,28 +22,29 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
-def requests() -> list[tuple[dict[str, str], bytes, str]]:
-    """Headers, body and the answer shown below (empty when none is) of each curl of the page."""
-    found: list[tuple[dict[str, str], bytes, str]] = []
+def requests() -> list[tuple[str, dict[str, str], bytes, str]]:
+    """Path, headers, body and the answer shown below (empty when none is) of each curl of the page."""
+    found: list[tuple[str, dict[str, str], bytes, str]] = []
     shown = blocks(DOCS / "http.md")
     for (kind, text), (_, after) in zip(shown, [*shown[1:], ("", "")], strict=True):
         if kind == "sh" and text.startswith("curl"):
             words = shlex.split(text.replace("$KEY", KEYS["events"]))
             headers = [word.split(": ", 1) for flag, word in pairwise(words) if flag == "-H"]
             body = words[words.index("-d") + 1].encode()
-            found.append((dict(headers), body, after if after.startswith("HTTP/1.1") else ""))
+            path = next(word.removeprefix("$INGEST") for word in words if word.startswith("$INGEST"))
+            found.append((path, dict(headers), body, after if after.startswith("HTTP/1.1") else ""))
     return found
 
 
 async def test_each_request_is_answered_as_shown() -> None:
     """The status, and the ids taken. Idempotency-Key needs PostgreSQL: tests/connected/test_ingest_idempotency.py."""
     asked = requests()
-    assert len(asked) == 4
+    assert len(asked) == 6
     async with open_ingest() as ingest:
-        for headers, body, shown in asked:
+        for path, headers, body, shown in asked:
             if "Idempotency-Key" in headers:
                 continue
-            answer = await ingest.ask("POST", "/v1/events", body=body, headers=headers)
+            answer = await ingest.ask("POST", path, body=body, headers=headers)
             assert answer.status_code in (202, 207)
             if shown:
                 assert f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}" == shown.splitlines()[0]

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from todoke_scheduler.adapters.decisions import Decision
 from todoke_scheduler.adapters.journeys import Journeys
+from todoke_scheduler.deciding import decide
 from todoke_scheduler.domain.effects import Effect, Owed
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.stepping import advance
-from todoke_scheduler.handlers import _start_or_end
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Again, Campaign
 from todoke_shared.campaigns.program import Program
@@ -120,7 +120,8 @@ class OnePerson:
         for one in triggers:
             over = {id_: kept for id_, kept in self.journeys.runs.items() if kept.status != "active"}
             self.journeys.runs = {id_: kept for id_, kept in self.journeys.runs.items() if id_ not in over}
-            self.decisions += _start_or_end(one, self.journeys, self.catalogue, one.at)
+            told = decide(one, self.journeys, self.catalogue, one.at)
+            self.decisions += [news for news in told if isinstance(news, Decision)]
             self.journeys.runs = over | self.journeys.runs
 
     def pass_to(self, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """Guards stand between what is due and the person: each no has its reason, in words."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.guards import PAUSE_LOOK, Guard, Sent, Standing
 from todoke_scheduler.domain.stepping import advance
 from todoke_scheduler.domain.verdicts import GO, Hold, Rest, Skip, Verdict
-from todoke_shared.campaigns.limits import Cap
+from todoke_shared.campaigns.limits import Cap, QuietHours
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.program import Program
 
@@ -25,6 +25,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 STEPS = [{"send": "hello"}]
 NOON = at_local(datetime.fromisoformat("2026-02-03 12:00"), TOKYO)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NIGHT = QuietHours(start=time(21), end=time(9))
 COUPON = AssignCoupon("spring", "0:spring")
 RUNS = [uuid5(PERSON, str(number)) for number in range(2000)]
 
@@ -45,9 +46,10 @@ def run(id_: UUID = PERSON, **others: Any) -> Enrolment:
 
 
 def guard(now: datetime, who: Known | None = None, sent: tuple[Sent, ...] = (), **keys: Any) -> Guard:
-    """The guard of a campaign with these keys; `shop_caps` and `paused` are the shop's."""
-    shop_caps, paused = keys.pop("shop_caps", ()), keys.pop("paused", False)
-    return Guard(Standing(written(STEPS, **keys), shop_caps, paused), who or Known(), now, sent)
+    """The guard of a campaign with these keys; `shop_caps` and `paused` are the shop's, which is quiet at night."""
+    shop_caps, paused, rate = keys.pop("shop_caps", ()), keys.pop("paused", False), keys.pop("rate", 1.0)
+    standing = Standing(written(STEPS, **keys), shop_caps, paused, NIGHT, rate)
+    return Guard(standing, who or Known(), now, sent)
 
 
 def ask(due: datetime, now: datetime | None = None, *, of: Enrolment | None = None, **told: Any) -> Verdict:
@@ -282,7 +284,7 @@ instants = st.integers(0, 10 * 24 * 60).map(lambda m: datetime(2026, 3, 6, tzinf
 def test_guarded_runs_keep_quiet_hours_and_end(campaign: Campaign, looks: list[datetime], zone: str | None) -> None:
     """Nothing goes out between 21:00 and 09:00 local, nothing twice, and every run comes to its end."""
     campaign = campaign if zone is None else campaign.model_copy(update={"zone": zone})
-    run, program, standing = run_of(), Program.of(campaign), Standing(campaign)
+    run, program, standing = run_of(), Program.of(campaign), Standing(campaign, shop_quiet_hours=NIGHT)
     found: list[tuple[datetime, Owed]] = []
     for look in [*looks, None, None, *([None] * 400)]:
         if run.status != "active":
@@ -295,3 +297,22 @@ def test_guarded_runs_keep_quiet_hours_and_end(campaign: Campaign, looks: list[d
     assert all(effect.due_at <= now for now, effect in found)
     steps = [effect.step for _, effect in found]
     assert len(steps) == len(set(steps))
+
+
+def test_a_step_that_was_held_for_lateness_is_not_held_for_it_again() -> None:
+    """The machine is slow, or time runs fast: found long after it was let go, it goes."""
+    campaign = written([{"send": "hello"}], quiet_hours="none")
+    start, standing = run_of(), Standing(campaign)
+    now = start.due_at + 3 * HOUR
+    held, _ = advance(start, Program.of(campaign), Known(), now, Guard(standing, Known(), now))
+    assert (held.status, held.due_at > now) == ("active", True)
+    much_later = held.due_at + 3 * HOUR
+    over, effects = advance(held, Program.of(campaign), Known(), much_later, Guard(standing, Known(), much_later))
+    assert over.status == "done"
+    assert [effect.message for effect in effects if isinstance(effect, Owed)] == ["hello"]
+
+
+def test_under_a_simulated_clock_lateness_is_the_machines() -> None:
+    """Three hours of the shop are half a minute of a machine when time runs 360 times as fast: nothing is late."""
+    assert isinstance(ask(NOON, NOON + 3 * HOUR), Hold)
+    assert ask(NOON, NOON + 3 * HOUR, rate=360.0) == GO

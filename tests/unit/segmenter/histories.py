@@ -108,6 +108,13 @@ without_carts = st.one_of(
         told_values,
     ),
     st.builds(
+        lambda at, data, account: line("postback", at, account=account, postback={"data": data}),
+        seconds,
+        st.sampled_from(["todoke:ask:care:x:はい", "todoke:ask:care:x:いいえ", "todoke:ask:gift:x:はい", "menu=1"]),
+        st.sampled_from(["main", "second"]),
+    ),
+    st.builds(lambda at: shop("campaign.start_requested", at, {"campaign": "care"}), seconds),
+    st.builds(
         lambda at, code: shop("custom.coupon.issued", at, {"code": code, "expires_at": _MOMENT}),
         seconds,
         st.sampled_from(["C1", "C2", None]),

@@ -91,7 +91,8 @@ def test_a_mistake_names_its_place_and_shows_no_secret(tmp_path: Path, text: str
         ),
         (
             "accounts: {}\nshops: {shop: {zzz: 1}}",
-            "shops.shop.zzz is unknown; here can stand: identity_secrets, link_hosts, shopify, eccube, makeshop",
+            "shops.shop.zzz is unknown; here can stand: identity_secrets, link_hosts, caps, quiet_hours, shopify, "
+            "eccube, makeshop",
         ),
         ("accounts: {}\nshops: {main: {eccube: {webhook_secrets: [env:A]}}}", "url is missing; see docs/eccube.md"),
         ("accounts: {}\nshops: {main: {link_hosts: [x]}}", "shops.main.link_hosts.0: must be a host such as"),

@@ -31,6 +31,8 @@ from todoke_shared.conditions import Compare
 ROOT = Path(__file__).parents[3]
 LIBRARIES = [ROOT / "campaigns", ROOT / "tests" / "support" / "campaign_library"]
 
+SHOPS = QuietHours(start=time(21), end=time(9))
+"""What the shop keeps quiet."""
 BEFORE = {
     "campaign": "cart-abandonment",
     "name": "カートのお忘れもの",
@@ -195,7 +197,7 @@ def test_a_keyword_is_heard_however_it_is_typed() -> None:
 @pytest.mark.parametrize(
     ("told", "quiet", "consent"),
     [
-        ({"class": "marketing"}, QuietHours(start=time(21), end=time(9)), "marketing"),
+        ({"class": "marketing"}, SHOPS, "marketing"),
         ({"class": "transactional"}, None, "none"),
         ({"class": "marketing", "quiet_hours": "none", "consent": "none"}, None, "none"),
         (
@@ -206,11 +208,11 @@ def test_a_keyword_is_heard_however_it_is_typed() -> None:
     ],
 )
 def test_the_class_says_what_is_not_said(told: dict[str, Any], quiet: QuietHours | None, consent: str) -> None:
-    """Marketing is quiet at night and asks for consent; transactional messages do neither, unless they say so."""
+    """Marketing is quiet when its shop is and asks for consent; transactional messages do neither; both may say."""
     campaign = campaign_of(**told)
-    assert (campaign.quiet_hours, campaign.consent) == (quiet, consent)
+    assert (campaign.quiet_hours_in(SHOPS), campaign.consent) == (quiet, consent)
     again = Campaign.model_validate(campaign.to_document())
-    assert (again.quiet_hours, again.consent) == (quiet, consent)
+    assert (again.quiet_hours_in(SHOPS), again.consent) == (quiet, consent)
 
 
 def test_what_was_published_before_still_loads_and_is_no_new_version() -> None:

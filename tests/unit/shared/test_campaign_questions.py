@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.shared.campaign_files import SMALL
 from todoke_line_simulator.validation import messages_problems
 from todoke_shared.campaigns.asking import Tapped, answer_data, tapped, with_answers
-from todoke_shared.campaigns.steps import Ask
+from todoke_shared.campaigns.steps import Ask, utf16_length
 from todoke_shared.jsons import dumps
 
 ASK = Ask(ask="skin-type", message="skin", answers=("乾燥肌", "脂性肌"))
@@ -21,7 +21,7 @@ def button(answer: str, data: str) -> dict[str, object]:
     return {"type": "action", "action": action}
 
 
-BUTTONS = [button("乾燥肌", "todoke:ask:care:skin-type:0"), button("脂性肌", "todoke:ask:care:skin-type:1")]
+BUTTONS = [button("乾燥肌", "todoke:ask:care:skin-type:乾燥肌"), button("脂性肌", "todoke:ask:care:skin-type:脂性肌")]
 
 
 def test_the_last_object_bears_the_buttons() -> None:
@@ -45,20 +45,25 @@ def test_line_takes_the_longest_question_there_can_be() -> None:
     assert messages_problems(dumps(with_answers(SMALL["messages"]["hello"], LONGEST, ask))) == ()
 
 
+NAMES = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,62}\Z")
+
+
 @given(
-    st.integers(0, 12), st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,62}\Z"), st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,62}\Z")
+    NAMES,
+    NAMES,
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(lambda a: utf16_length(a) <= 20),
 )
-def test_a_tap_says_which_answer_of_which_question(index: int, campaign: str, question: str) -> None:
-    """Whatever the names: what goes into a button comes out of its postback."""
-    assert tapped(answer_data(campaign, question, index)) == Tapped(campaign, question, index)
+def test_a_tap_says_which_answer_of_which_question(campaign: str, question: str, answer: str) -> None:
+    """Whatever the names and the answer: what goes into a button comes out of its postback, by itself."""
+    assert tapped(answer_data(campaign, question, answer)) == Tapped(campaign, question, answer)
 
 
 @pytest.mark.parametrize(
     "data",
-    ["", "menu=1", "todoke:ask:", "todoke:ask:care", "todoke:ask:care:skin:", "todoke:ask:care:skin:x",
-     "todoke:ask:care:skin:-1", "todoke:ask:care:skin:100", "todoke:ask::skin:1", "todoke:ask:care::1",
-     "todoke:ask:care:skin:1:2", "todoke:ask:care:skin:１", " todoke:ask:care:skin:1"],
+    ["", "menu=1", "todoke:ask:", "todoke:ask:care", "todoke:ask:care:skin", "todoke:ask:care:skin:",
+     "todoke:ask::skin:はい", "todoke:ask:care::はい", "todoke:ask:Care:skin:はい", "todoke:ask:care:s kin:はい",
+     " todoke:ask:care:skin:はい", "todoke:ask:care:skin:" + "は" * 21, "todoke:ask:care:skin:" + "😀" * 11],
 )  # fmt: skip
 def test_other_buttons_answer_nothing(data: str) -> None:
-    """A shop's own postbacks, and what somebody made up."""
+    """A shop's own postbacks, and what no button of ours says: answers are as long as LINE shows them."""
     assert tapped(data) is None

@@ -78,7 +78,7 @@ def test_nothing_more_is_said_of_a_plain_campaign() -> None:
             "5% of people will not get these transactional messages, for the sake of comparison",
         ),
         (
-            {"expires": "6h"},
+            {"expires": "6h", "quiet_hours": {"from": "21:00", "to": "09:00"}},
             "messages that fall early into the quiet hours (12h) are dropped, for they expire after 6h",
         ),
         (
@@ -94,7 +94,7 @@ def test_what_an_author_may_not_have_meant_is_said(told: dict[str, Any], remark:
 
 def test_what_lives_longer_than_the_night_is_not_dropped() -> None:
     """Held until morning, and still of use."""
-    assert said(expires="12h") == []
+    assert said(expires="12h", quiet_hours={"from": "21:00", "to": "09:00"}) == []
     assert said(expires="1h", quiet_hours="none") == []
 
 

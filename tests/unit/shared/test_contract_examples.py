@@ -13,7 +13,7 @@ from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.contracts.topics import EC_EVENTS, TOPICS, Topic
-from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.contracts.triggers import Trigger, TriggerRecord
 from todoke_shared.errors import BadMessageError
 
 EXAMPLES = Path(todoke_shared.contracts.__file__).parent / "examples"
@@ -82,6 +82,7 @@ LINK = example("ec.events.v1", "customer.link_issued")
 FRIEND = example("ec.events.v1", "friend.imported")
 RESTOCKED = example("ec.events.v1", "product.restocked")
 FOLLOW = example("line.events.v1", "follow")
+START = example("ec.events.v1", "campaign.start_requested")
 ENTER = example("customer.triggers.v1", "enter-cart-abandonment")
 REQUEST = example("message.requests.marketing.v1", "template")
 ACCEPTED = example("message.outcomes.v1", "accepted")
@@ -150,6 +151,21 @@ BROKEN: list[tuple[str, type[Contract], dict[str, Any], str]] = [
     ("schema of the future", Trigger, ENTER | {"schema_version": 2}, "schema_version"),
     ("NUL in a trigger's key", Trigger, ENTER | {"key": "\x00"}, "key"),
     ("trigger in the year 9999", Trigger, ENTER | {"at": "9999-01-01T00:00:00Z"}, "at"),
+    (
+        "trigger for two people",
+        TriggerRecord,
+        ENTER | {"subject": "customer:1"},
+        "(the whole record)",
+    ),
+    ("start of a campaign without a name", EcEvent, START | {"data": {}}, "data.campaign"),
+    ("start of no campaign", EcEvent, START | {"data": {"campaign": "Spring Sale"}}, "data.campaign"),
+    (
+        "start with more context than a message says",
+        EcEvent,
+        START | {"data": START["data"] | {"context": {"text": "茶" * 5500}}},
+        "data.context",
+    ),
+    ("start with a key too long for a run", EcEvent, START | {"data": START["data"] | {"key": "x" * 256}}, "data.key"),
     ("request to no LINE user", MessageRequest, REQUEST | {"to": "everyone"}, "to"),
     ("six message objects", MessageRequest, REQUEST | {"template": None, "messages": [{}] * 6}, "messages"),
     (
@@ -205,9 +221,9 @@ def test_a_refusal_repeats_nothing_of_the_record() -> None:
 
 
 def test_a_request_has_one_content() -> None:
-    """Neither a template nor messages, or both, is a request for nothing in particular."""
-    for content in ({"template": None}, {"messages": [{"type": "text", "text": "はい"}]}):
-        with pytest.raises(BadMessageError, match="either template or messages"):
+    """None of template, messages and rich menu, or two of them, is a request for nothing in particular."""
+    for content in ({"template": None}, {"messages": [{"type": "text", "text": "はい"}]}, {"rich_menu": "member"}):
+        with pytest.raises(BadMessageError, match="exactly one of template, messages and rich_menu"):
             read(MessageRequest, REQUEST | content)
 
 

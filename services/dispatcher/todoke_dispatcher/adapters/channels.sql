@@ -3,7 +3,10 @@
 WITH channel AS (
     INSERT INTO channels (account) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
 )
-INSERT INTO rates (account, endpoint) SELECT unnest($1::text[]), 'push' ON CONFLICT DO NOTHING;
+INSERT INTO rates (account, endpoint)
+SELECT account, endpoint FROM unnest($1::text[]) AS account, unnest(ARRAY['push', 'rich_menu']) AS endpoint
+ ORDER BY account, endpoint
+ON CONFLICT DO NOTHING;
 
 -- name: due_channels
 -- Accounts that have something due and that LINE has not asked to slow down.

@@ -38,6 +38,8 @@ async def add(connection: Connection, lane: Lane, received: Iterable[Received], 
         [request.to for request in requests],
         [request.person for request in requests],
         [request.campaign for request in requests],
+        [request.step for request in requests],
+        [request.enrolment for request in requests],
         [each.value for each in ordered],
         [request.expires_at and request.expires_at.astimezone(UTC) for request in requests],
     )

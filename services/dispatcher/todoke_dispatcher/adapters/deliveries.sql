@@ -1,11 +1,12 @@
 -- name: add_deliveries!
 -- The ledger is the inbox: a message that is known already stays as it is. Sorted by the caller, so that two batches
 -- with the same messages wait for each other in one order.
-INSERT INTO deliveries (message_id, account, lane, shop, user_id, person_id, campaign, request, expires_at,
-                        next_attempt_at, received_at, changed_at)
-SELECT message_id, account, $1, shop, user_id, person_id, campaign, request, expires_at, $2, $2, $2
-  FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::bytea[], $10::timestamptz[])
-    AS r (message_id, account, shop, user_id, person_id, campaign, request, expires_at)
+INSERT INTO deliveries (message_id, account, lane, shop, user_id, person_id, campaign, step, enrolment_id, request,
+                        expires_at, next_attempt_at, received_at, changed_at)
+SELECT message_id, account, $1, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, $2, $2, $2
+  FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::uuid[],
+              $11::bytea[], $12::timestamptz[])
+    AS r (message_id, account, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at)
 ON CONFLICT (message_id) DO NOTHING;
 
 -- name: lock_due

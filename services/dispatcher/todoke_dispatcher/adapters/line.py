@@ -1,4 +1,4 @@
-"""LINE's push endpoint over HTTP. aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other)."""
+"""LINE's endpoints over HTTP. aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other)."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from uuid import UUID
 import aiohttp
 
 from todoke_dispatcher.domain.verdict import Answer
+from todoke_shared.jsons import loads
 
 PUSH_PATH = "/v2/bot/message/push"
 _LONGEST_ANSWER = 64 * 1024
@@ -19,6 +20,7 @@ class LineClient:
     def __init__(self, session: aiohttp.ClientSession, api_url: str, tokens: Mapping[str, str]) -> None:
         self._session = session
         self._url = api_url.rstrip("/") + PUSH_PATH
+        self._bot_url = api_url.rstrip("/") + "/v2/bot"
         self._authorization = {account: f"Bearer {token}" for account, token in tokens.items()}
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
@@ -37,6 +39,24 @@ class LineClient:
                 accepted_request_id=response.headers.get("x-line-accepted-request-id"),
             )
 
+    async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
+        """One or two requests, no retry. Raises as `push` does; ValueError when LINE's answer names no menu.
+
+        The alias is looked up each time, so that a menu which is exchanged behind it shows from then on.
+        """
+        if alias is None:
+            return await self._call("DELETE", f"/user/{to}/richmenu", account)
+        found = await self._call("GET", f"/richmenu/alias/{alias}", account)
+        if found.status != 200:
+            return found
+        return await self._call("POST", f"/user/{to}/richmenu/{_menu_id(found.body)}", account)
+
+    async def _call(self, method: str, path: str, account: str) -> Answer:
+        headers = {"Authorization": self._authorization[account]}  # a retry key gives 400 here
+        url = self._bot_url + path
+        async with self._session.request(method, url, headers=headers, allow_redirects=False) as response:
+            return Answer(response.status, await _read(response), response.headers.get("x-line-request-id"))
+
 
 @asynccontextmanager
 async def open_line(
@@ -50,6 +70,14 @@ async def open_line(
         trust_env=False,  # a stray HTTP_PROXY would see the tokens
     ) as session:
         yield LineClient(session, api_url, tokens)
+
+
+def _menu_id(body: bytes) -> str:
+    answer = loads(body)
+    menu = answer.get("richMenuId") if isinstance(answer, dict) else None
+    if not isinstance(menu, str) or not menu.replace("-", "").isalnum():
+        raise ValueError("the alias' answer names no rich menu")
+    return menu
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

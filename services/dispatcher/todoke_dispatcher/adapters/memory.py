@@ -12,6 +12,8 @@ Fault = Literal[
     "rate", "concurrency", "monthly", "server_error", "garbage", "garbage_200", "reset_after_accept", "reset"
 ]
 
+_MENUS = UUID("6a9b1a5e-1111-4000-8000-000000000000")
+
 
 @dataclass(frozen=True, slots=True)
 class AcceptedPush:
@@ -34,6 +36,10 @@ class MemoryLine:
     quota: int | None = None
     faults: deque[Fault] = field(default_factory=deque)
     accepted: list[AcceptedPush] = field(default_factory=list)
+    menus: dict[str, str] = field(default_factory=dict)
+    """Rich menus by alias, of every account."""
+    linked: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By account and user."""
     requests: list[tuple[UUID, bytes]] = field(default_factory=list)
     _by_key: dict[tuple[str, UUID], AcceptedPush] = field(default_factory=dict)
 
@@ -52,6 +58,26 @@ class MemoryLine:
         if fault == "reset_after_accept":
             raise ConnectionResetError("accepted, and the answer was lost")
         return answer
+
+    async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
+        """Answer as LINE does, the faults as in `push`."""
+        request_id = str(uuid5(_MENUS, f"{account}|{to}|{alias}"))
+        if account not in self.accounts:
+            return _refusal(401, "Authentication failed", request_id)
+        fault = self.faults.popleft() if self.faults else None
+        if fault == "reset":
+            raise ConnectionResetError("the network is away")
+        if fault is not None and fault != "reset_after_accept":
+            return _faulty(fault, request_id)
+        if alias is None:
+            self.linked.pop((account, to), None)
+        elif alias in self.menus:
+            self.linked[account, to] = self.menus[alias]
+        else:
+            return _refusal(404, "richmenu alias not found", request_id)
+        if fault == "reset_after_accept":
+            raise ConnectionResetError("accepted, and the answer was lost")
+        return Answer(200, b"{}", request_id)
 
     def _take(self, account: str, retry_key: UUID, body: bytes, request_id: str) -> Answer:
         earlier = self._by_key.get((account, retry_key))

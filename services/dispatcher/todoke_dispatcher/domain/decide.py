@@ -41,11 +41,18 @@ def cannot_render(delivery: Delivery, reason: str) -> Delivery:
 
 def must_stand(delivery: Delivery, channel: Channel, book: QuotaBook, *, wall: datetime) -> Delivery | None:
     """The delivery as it waits for its channel, or None when it may go out now."""
-    if channel.stopped is not None:
-        return stand_still(delivery, wall, f"channel stopped: {channel.stopped}")
+    if (stands := must_stand_by(delivery, channel, wall=wall)) is not None:
+        return stands
     if book.parks(delivery.lane) or not (book.holds(delivery) or book.admits(delivery.lane)):
         return stand_still(delivery, wall, "monthly limit")
     return None
+
+
+def must_stand_by(delivery: Delivery, channel: Channel, *, wall: datetime) -> Delivery | None:
+    """The same for what costs nothing of the month: only a channel that is stopped holds it."""
+    if channel.stopped is None:
+        return None
+    return stand_still(delivery, wall, f"channel stopped: {channel.stopped}")
 
 
 def _end(delivery: Delivery, event: Event, reason: str) -> Delivery:

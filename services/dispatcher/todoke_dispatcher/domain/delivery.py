@@ -117,11 +117,12 @@ class Delivery:
         return self.ambiguous and self.first_attempt_at is not None and wall - self.first_attempt_at >= KEY_LIFE
 
 
-def begin_attempt(delivery: Delivery, body: bytes, *, wall: datetime, lease: timedelta, month: date) -> Delivery:
+def begin_attempt(delivery: Delivery, body: bytes, *, wall: datetime, lease: timedelta, month: date | None) -> Delivery:
     """The delivery as it is stored before the request goes out.
 
     It is ambiguous from here on, so that a crash leaves the truth behind; the end of its lease makes it due again.
-    The key's life counts from the first attempt that LINE may have taken.
+    The key's life counts from the first attempt that LINE may have taken. `month`: where it has its place;
+    None: it costs nothing.
     """
     since = delivery.first_attempt_at if delivery.ambiguous else None
     return replace(

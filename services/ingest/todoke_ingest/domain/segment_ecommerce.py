@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from todoke_ingest.domain.personal_data import identifier_without_address, without_contacts
 from todoke_ingest.domain.segment_traits import customer_data
 from todoke_ingest.domain.segment_values import carried, id_of, number_of, object_of, snake, text_of
-from todoke_shared.contracts.ec_events import EVENT_TYPES
+from todoke_shared.contracts.ec_events import CAMPAIGN_REQUESTS, EVENT_TYPES
 from todoke_shared.errors import BadMessageError
 
 Data = dict[str, object]
@@ -21,8 +21,9 @@ _MOST_OF_ONE = 100_000
 _LONGEST = {"name": 500, "url": 1000, "image_url": 1000}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _OF_TRAITS = frozenset({"customer.registered", "customer.updated"})
-_OWN_TYPES = EVENT_TYPES - {"customer.identified", "friend.imported"}
-"""Who somebody is, identify and alias tell; whether they are a friend, LINE does."""
+_OWN_TYPES = EVENT_TYPES - {"customer.identified", "friend.imported"} - CAMPAIGN_REQUESTS
+"""Who somebody is, identify and alias tell; whether they are a friend, LINE does. Whose campaigns start is not for a
+write key to say, which every visitor can read."""
 
 
 @dataclass(frozen=True, slots=True)

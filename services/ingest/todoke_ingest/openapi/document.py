@@ -2,11 +2,11 @@
 
 from importlib.metadata import version
 
-from todoke_ingest.openapi import browser, events, line, pages, platforms, redirect, segment, shopify
+from todoke_ingest.openapi import browser, campaigns, events, line, pages, platforms, redirect, segment, shopify
 from todoke_ingest.openapi.parts import Json
 from todoke_ingest.openapi.schemas import schemas
 
-_FAMILIES = (events, segment, browser, shopify, platforms, line, redirect, pages)
+_FAMILIES = (events, campaigns, segment, browser, shopify, platforms, line, redirect, pages)
 """In the order in which the page shows them. Each has TAG, SECURITY and paths()."""
 
 _DESCRIPTION = (

@@ -4,6 +4,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from todoke_ingest.answers import Problem, Taken
+from todoke_ingest.domain.campaign_calls import CampaignCall
 from todoke_ingest.domain.collect import Collected, Identity, TagEvent
 from todoke_ingest.handlers.segment import SegmentProblem
 from todoke_ingest.openapi.parts import Json
@@ -14,6 +15,7 @@ _MODELS: list[type[BaseModel]] = [
     CloudEvent,
     *dict.fromkeys(DATA_MODELS.values()),
     *(Collected, TagEvent, Identity),
+    CampaignCall,
     *(Taken, Problem, SegmentProblem),
 ]
 

@@ -29,6 +29,18 @@ async def save_enrolments(connection: Connection, runs: Sequence[Enrolment]) -> 
         await _add_enrolments(connection, runs)
 
 
+async def note_enrolments(connection: Connection, runs: Sequence[Enrolment]) -> None:
+    """Write of runs that are there what few of them change: their version, notes and arms."""
+    if runs:
+        await connection.execute(
+            _SQL["note_enrolments"],
+            [run.id for run in runs],
+            [run.version for run in runs],
+            [run.notes for run in runs],
+            [run.arms for run in runs],
+        )
+
+
 async def _add_enrolments(connection: Connection, runs: Sequence[Enrolment]) -> None:
     await connection.execute(
         _SQL["add_enrolments"],
@@ -46,6 +58,8 @@ async def _add_enrolments(connection: Connection, runs: Sequence[Enrolment]) -> 
         [run.end_reason for run in runs],
         [run.context for run in runs],
         [run.holdout for run in runs],
+        [run.notes for run in runs],
+        [run.arms for run in runs],
     )
 
 
@@ -72,4 +86,6 @@ def enrolment_of(row: asyncpg.Record) -> Enrolment:
         end_reason=row["end_reason"],
         context=row["context"],
         holdout=row["holdout"],
+        notes=row["notes"],
+        arms=row["arms"],
     )

@@ -9,11 +9,17 @@ UPDATE enrolments AS e
 -- name: add_enrolments!
 -- Those of these runs that are new.
 INSERT INTO enrolments (enrolment_id, campaign, version, shop, person_id, key, started_at, due_at, position, status,
-                        ends_at, end_reason, context, holdout)
+                        ends_at, end_reason, context, holdout, notes, arms)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[],
                      $8::timestamptz[], $9::int[], $10::text[], $11::timestamptz[], $12::text[], $13::jsonb[],
-                     $14::boolean[])
+                     $14::boolean[], $15::jsonb[], $16::jsonb[])
 ON CONFLICT (enrolment_id) DO NOTHING;
+
+-- name: note_enrolments!
+-- What few runs change.
+UPDATE enrolments AS e SET version = n.version, notes = n.notes, arms = n.arms
+  FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::jsonb[]) AS n (enrolment_id, version, notes, arms)
+ WHERE e.enrolment_id = n.enrolment_id;
 
 -- name: lock_enrolments
 -- The runs of claimed timers, locked in the order in which triggers lock them.

@@ -22,13 +22,15 @@ JourneyKey = tuple[str, UUID, str]
 class Journeys:
     """The journeys that a batch of triggers is about.
 
-    `current` leads from an old id to whom the person turned out to be.
+    `current` leads from an old id to whom the person turned out to be. `over`: runs that are, where goals ask for them.
     """
 
     current: dict[UUID, UUID]
     marks: dict[JourneyKey, Marks]
     runs: dict[UUID, Enrolment]
+    over: tuple[Enrolment, ...] = ()
     changed: set[UUID] = field(default_factory=set)
+    noted: set[UUID] = field(default_factory=set)
     marked: set[JourneyKey] = field(default_factory=set)
     _of_person: defaultdict[tuple[str, UUID], dict[UUID, None]] = field(
         init=False, default_factory=lambda: defaultdict(dict)
@@ -56,9 +58,20 @@ class Journeys:
         runs = [self.runs[id_] for id_ in self._of_person[trigger.campaign, trigger.person] if id_ in self.runs]
         return [run for run in runs if key in (None, run.key)]
 
+    def over_of(self, trigger: Trigger) -> list[Enrolment]:
+        """The person's runs in the campaign that are over."""
+        return [
+            run
+            for run in self.over
+            if run.campaign == trigger.campaign and self.current.get(run.person, run.person) == trigger.person
+        ]
+
     def put(self, run: Enrolment) -> None:
         """A run as it now stands."""
-        if self.runs.get(run.id) != run:
+        before = self.runs.get(run.id)
+        if before != run:
+            if before is not None and before.notes != run.notes:
+                self.noted.add(run.id)
             self.runs[run.id] = run
             self.changed.add(run.id)
             self._list(run)
@@ -85,7 +98,10 @@ async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], cur
         known = known.entering(row["entered_at"]) if row["entered_at"] else known
         marks[key] = known.exiting(row["exited_at"]) if row["exited_at"] else known
     rows = await connection.fetch(_SQL["active_of"], campaigns, people)
-    return Journeys(current, marks, {row["enrolment_id"]: enrolment_of(row) for row in rows})
+    over: list[Enrolment] = []
+    if any(trigger.kind == "goal" for trigger in triggers):
+        over = [enrolment_of(row) for row in await connection.fetch(_SQL["over_of"], campaigns, people)]
+    return Journeys(current, marks, {row["enrolment_id"]: enrolment_of(row) for row in rows}, tuple(over))
 
 
 async def save_marks(connection: Connection, journeys: Journeys) -> None:

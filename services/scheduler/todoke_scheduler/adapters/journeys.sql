@@ -20,6 +20,11 @@ SELECT * FROM enrolments
  WHERE campaign = any($1::text[]) AND person_id = any($2::uuid[]) AND status = 'active'
  ORDER BY enrolment_id FOR UPDATE;
 
+-- name: over_of
+-- Their runs that are over: a goal may still be counted for them.
+SELECT * FROM enrolments WHERE campaign = any($1::text[]) AND person_id = any($2::uuid[]) AND status <> 'active'
+ ORDER BY enrolment_id;
+
 -- name: save_marks!
 -- Entries and exits only move forward.
 INSERT INTO journeys AS j (campaign, person_id, key, entered_at, exited_at)

@@ -5,7 +5,7 @@ works on one day's partition by name, so that it costs the same however many day
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -27,6 +27,7 @@ FULL_LOOK_SECONDS, LONGEST_SECONDS = 5.0, 30.0
 """How long one that lies further behind may wait, and may when full looks are dear."""
 FULL_LOOK_SHARE = 200
 """A full look walks through what is dead and not yet vacuumed; it may take this part of the time, and no more."""
+_NONE: Mapping[UUID, datetime] = {}
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -77,7 +78,9 @@ async def _claim(connection: Connection, since: datetime, now: datetime, limit: 
     return timers
 
 
-async def save_timers(connection: Connection, runs: Iterable[Enrolment], *, not_before: datetime | None = None) -> None:
+async def save_timers(
+    connection: Connection, runs: Iterable[Enrolment], *, not_before: Mapping[UUID, datetime] = _NONE
+) -> None:
     """Look again at each of these runs that is still active, when it is due, or `not_before` if that is later.
 
     Waits for whoever makes a day's partition at this moment: lock everything else first.
@@ -85,8 +88,8 @@ async def save_timers(connection: Connection, runs: Iterable[Enrolment], *, not_
     active = [run for run in runs if run.status == "active"]
     if active:
         due = [run.due_at for run in active]
-        if not_before is not None:
-            due = [max(each, not_before) for each in due]
+        if not_before:
+            due = [max(run.due_at, not_before.get(run.id, run.due_at)) for run in active]
         await connection.execute(_SQL["hold_days"], sorted({_day(each) for each in due}))
         await connection.execute(_SQL["save_timers"], due, [run.id for run in active], [run.position for run in active])
 

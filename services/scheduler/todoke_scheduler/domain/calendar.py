@@ -1,17 +1,21 @@
 """Local times -> instants, by the zone's own calendar.
 
-A local time that clocks leave out (summer time begins) is the first instant after the gap; one that they show twice is
-the first of the two. Whoever was born on February 29 has a birthday on March 1 in common years, as in conditions
-(docs/conditions.md). What lies beyond the calendar that Python can write is LAST.
+What clocks leave out, or show twice, is as in `todoke_shared.local_times`. Whoever was born on February 29 has a
+birthday on March 1 in common years, as in conditions (docs/conditions.md). What lies beyond the calendar that Python
+can write is LAST.
 """
 
 from calendar import isleap, monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from itertools import count
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from todoke_shared import local_times
+
+at_local = local_times.at_local
+"""The instant (UTC) at which clocks in the zone show a naive time; the segmenter asks the very same."""
 
 _FIRST_DAY, _LAST_DAY = date(2, 1, 1).toordinal(), date(9999, 1, 2).toordinal()
 """Far enough from either end for a day around them to be written; the last one begins after LAST in every zone."""
@@ -22,14 +26,6 @@ LAST = datetime(9998, 12, 31, tzinfo=UTC)
 def later(instant: datetime, duration: timedelta) -> datetime:
     """The instant so much later."""
     return instant + duration if duration < LAST - instant else LAST
-
-
-@lru_cache(16_384)
-def at_local(local: datetime, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) at which clocks in the zone show `local`, a naive time."""
-    # PEP 495: where clocks leave a time out, fold 1 is the earlier instant; where they show it twice, the later one.
-    first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return first if first <= second else _end_of_gap(second, first, zone)
 
 
 def on_day(day: date, offset_days: int, at: time, zone: ZoneInfo) -> datetime:
@@ -101,16 +97,3 @@ def _moved(day: date, days: int) -> date:
 
 def _day_of_month(year: int, month: int, day: int) -> date:
     return date(year, month, min(day, monthrange(year, month)[1]))
-
-
-def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant, to the second, at which the offset is the one of `after`."""
-    offset = after.astimezone(zone).utcoffset()
-    low, high = int(before.timestamp()), int(after.timestamp())
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, zone).utcoffset() == offset:
-            high = middle
-        else:
-            low = middle
-    return datetime.fromtimestamp(high, UTC)

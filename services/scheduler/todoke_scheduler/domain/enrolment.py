@@ -24,10 +24,15 @@ EndReason = Literal["exit", "goal", "restarted", "over"]
 """`over`: the campaign's own `ends` has come."""
 
 
+COUPON, ANSWERS, SPREAD = "coupon", "answers", "spread"
+"""What a run's `notes` hold: the code it was given last, what was answered, the step that was held for being late."""
+
+
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     """A run. `position` is the next instruction, due at `due_at` (an answer: at the latest then).
 
-    `context` is what its cause carried for the messages; `holdout`: it is there to be compared with.
+    `context` is what its cause carried for the messages, `notes` what the run has come by itself; `arms`: the way it
+    took at each split. `holdout`: it is there to be compared with.
     """
 
     id: UUID
@@ -44,6 +49,8 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     end_reason: EndReason | None = None
     context: dict[str, Any] = {}
     holdout: bool = False
+    notes: dict[str, Any] = {}
+    arms: dict[str, str] = {}
 
     def ending(self, at: datetime, reason: EndReason) -> "Enrolment":
         """The run with an end at `at`, if it had none before that."""
@@ -54,6 +61,10 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     def at(self, position: int, due_at: datetime, status: EnrolmentStatus) -> "Enrolment":
         """The run once it has come there."""
         return replace(self, position=position, due_at=due_at, status=status)
+
+    def noting(self, **notes: Any) -> "Enrolment":
+        """The run with these notes."""
+        return replace(self, notes={**self.notes, **notes})
 
     def has_ended_by(self, instant: datetime) -> bool:
         """Whether an end is known that comes no later than this."""

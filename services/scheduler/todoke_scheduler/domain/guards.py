@@ -7,7 +7,7 @@
 | is the campaign paused | everything | rests: it stays due when it was |
 | a friend of the account | messages | left out |
 | consent | messages | left out |
-| late: more than `late.after` | messages | left out, or held: spread over as long as it is late, an hour at most |
+| late: more than `late.after` | messages | left out, or held, once: spread over what it is late by, an hour at most |
 | quiet hours | messages | held until they are over, and spread over the half hour after |
 | caps | messages | left out |
 
@@ -17,11 +17,15 @@ Lateness and quiet hours are one hold; one that would last longer than the messa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from todoke_scheduler.domain import words
 from todoke_scheduler.domain.calendar import last_time, next_time
 from todoke_scheduler.domain.effects import Action, Effect, Owed
-from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.domain.enrolment import SPREAD, Enrolment
 from todoke_scheduler.domain.people import Recipient
 from todoke_scheduler.domain.sharing import spread
 from todoke_scheduler.domain.verdicts import GO, Hold, Rest, Skip, Verdict
@@ -47,17 +51,36 @@ class Sent:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standing:
-    """What holds for all runs of a campaign. `shop_caps`: of the shop, over all its campaigns and accounts."""
+    """What holds for all runs of a campaign. `shop_caps`: of the shop, over all its campaigns and accounts.
+
+    `shop_quiet_hours`: those that marketing keeps which says nothing of its own. `rate`: shop seconds per real second.
+    Where time is simulated, what a machine takes is long by the shop's clock and nobody's lateness.
+    """
 
     campaign: Campaign
     shop_caps: tuple[Cap, ...] = ()
     is_paused: bool = False
+    shop_quiet_hours: QuietHours | None = None
+    rate: float = 1.0
+
+    @cached_property
+    def quiet_hours(self) -> QuietHours | None:
+        """What it keeps quiet."""
+        return self.campaign.quiet_hours_in(self.shop_quiet_hours)
+
+    @cached_property
+    def counts_sent(self) -> bool:
+        """Whether a cap may count what was sent."""
+        return bool(self.campaign.caps) or (bool(self.shop_caps) and self.campaign.lane == "marketing")
+
+    def longest_cap(self) -> timedelta:
+        """As far back as a cap counts."""
+        return max((cap.within for cap in (*self.campaign.caps, *self.shop_caps)), default=timedelta())
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(msgspec.Struct, frozen=True):
     """Decides for the runs of one campaign and one person, at `now`: what `advance` is given.
 
     `sent`: what the person was sent lately, as far back as the longest cap counts.
@@ -79,13 +102,17 @@ class Guard:
         if not isinstance(action, Owed):
             return GO
         campaign = self.standing.campaign
-        just_now = [Sent(run.campaign, campaign.lane, self.now) for effect in effects if isinstance(effect, Owed)]
         return (
             _not_wanted(campaign, self.person)
-            or _not_now(action, run, campaign, self.now)
-            or _too_many(self.standing, [*self.sent, *just_now], self.now)
+            or _not_now(action, run, self.standing, self.now)
+            or (self._too_many(effects) if self.standing.counts_sent else None)
             or GO
         )
+
+    def _too_many(self, effects: Sequence[Effect]) -> Skip | None:
+        campaign = self.standing.campaign
+        just_now = [Sent(campaign.campaign, campaign.lane, self.now) for one in effects if isinstance(one, Owed)]
+        return _too_many(self.standing, [*self.sent, *just_now], self.now)
 
 
 def _not_wanted(campaign: Campaign, person: Recipient) -> Skip | None:
@@ -99,33 +126,39 @@ def _not_wanted(campaign: Campaign, person: Recipient) -> Skip | None:
     return None
 
 
-def _not_now(owed: Owed, run: Enrolment, campaign: Campaign, now: datetime) -> Hold | Skip | None:
-    until, why = now, ""
-    lateness = now - owed.due_at
-    if lateness > max(campaign.late.after, PUNCTUAL):
+def _not_now(owed: Owed, run: Enrolment, standing: Standing, now: datetime) -> Hold | Skip | None:
+    campaign = standing.campaign
+    until, why, late = now, "", False
+    lateness = (now - owed.due_at) / standing.rate
+    if lateness > max(campaign.late.after, PUNCTUAL) and run.notes.get(SPREAD) != owed.step:
         if campaign.late.then == "skip":
             return Skip(words.too_late(lateness, campaign.late.after))
         until += spread(run.id, min(lateness, CATCH_UP))
-        why = words.spread_out(lateness, until, campaign.tz)
-    if campaign.quiet_hours is not None and (open_at := _opens(campaign.quiet_hours, run, until, campaign)):
+        why, late = words.spread_out(lateness, until, campaign.tz), True
+    quiet = standing.quiet_hours
+    if quiet is not None and (open_at := _opens(quiet, run, until, campaign.tz)):
         until, why = open_at, words.quiet(open_at, campaign.tz)
     if until <= now:
         return None
     if campaign.expires is not None and until > owed.due_at + campaign.expires:
         return Skip(words.expired(until, campaign.tz))
-    return Hold(until, why)
+    return Hold(until, why, late)
 
 
-def _opens(quiet: QuietHours, run: Enrolment, instant: datetime, campaign: Campaign) -> datetime | None:
-    """When quiet hours that `instant` is in are over for this run; None outside them."""
-    if not _shows(quiet, instant.astimezone(campaign.tz).time()):
+def quiet_until(quiet: QuietHours, instant: datetime, zone: ZoneInfo) -> datetime | None:
+    """When quiet hours that `instant` is in are over; None outside them."""
+    if not _shows(quiet, instant.astimezone(zone).time()):
         return None
-    began = last_time(instant, quiet.start, campaign.tz)
-    over = next_time(began, quiet.end, campaign.tz)
-    if instant >= over:  # clocks show a time for the second time: it was quiet the first time
+    over = next_time(last_time(instant, quiet.start, zone), quiet.end, zone)
+    return over if instant < over else None  # clocks show a time for the second time: it was quiet the first time
+
+
+def _opens(quiet: QuietHours, run: Enrolment, instant: datetime, zone: ZoneInfo) -> datetime | None:
+    """When this run may go on after quiet hours that `instant` is in; None outside them."""
+    over = quiet_until(quiet, instant, zone)
+    if over is None:
         return None
-    open_for = next_time(over, quiet.start, campaign.tz) - over
-    return over + spread(run.id, min(MORNING, open_for))
+    return over + spread(run.id, min(MORNING, next_time(over, quiet.start, zone) - over))
 
 
 def _shows(quiet: QuietHours, at: time) -> bool:

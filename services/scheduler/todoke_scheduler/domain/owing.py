@@ -1,39 +1,26 @@
-"""An owed message -> a request to the dispatcher, or the reason why the person does not get it."""
+"""What a run owes -> a request to the dispatcher."""
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
-from todoke_scheduler.domain import words
-from todoke_scheduler.domain.effects import Owed
+from todoke_scheduler.domain.effects import LinkRichMenu, Owed
 from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.domain.recipient import PersonNow
+from todoke_scheduler.domain.variables import variables
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.conditions import Condition, holds
 from todoke_shared.contracts.requests import OwnRequest, OwnTemplateRef
 from todoke_shared.ids import message_id
 
-
-@dataclass(frozen=True)
-class PersonNow:
-    """What a message needs to know of the person when it is due. `line_users` by account: friends only."""
-
-    line_users: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def holds(self, condition: Condition) -> bool:
-        """Whether a condition holds of the facts."""
-        return holds(condition, self.facts.get)
-
-    def date(self, _: str) -> date | datetime | None:
-        """Facts have no dates."""
-        return None
+NO_RICH_MENU = "none"
+"""The language's word for it, and the contract's."""
 
 
-def request(run: Enrolment, owed: Owed, campaign: Campaign, person: PersonNow) -> OwnRequest | str:
-    """The request for an owed message; a sentence instead when there is nobody to send it to."""
+def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
+    run: Enrolment, owed: Owed, campaign: Campaign, person: PersonNow, named: frozenset[str], now: datetime
+) -> OwnRequest | None:
+    """The request for an owed message, with the variables `named` in it; None when there is nobody to send it to."""
     to = person.line_users.get(campaign.account)
     if to is None:
-        return words.no_friend(campaign.account)
+        return None
     return OwnRequest(
         schema_version=1,
         id=message_id(run.id, owed.step),
@@ -47,14 +34,32 @@ def request(run: Enrolment, owed: Owed, campaign: Campaign, person: PersonNow) -
         due_at=owed.due_at,
         expires_at=owed.due_at + campaign.expires if campaign.expires else None,
         template=OwnTemplateRef(
-            campaign=run.campaign, version=run.version, message=owed.message, variables=_variables(run, person)
+            campaign=run.campaign,
+            version=run.version,
+            message=owed.message,
+            variables=variables(run, person, named, now),
+            question=owed.question,
         ),
     )
 
 
-def _variables(run: Enrolment, person: PersonNow) -> dict[str, Any]:
-    """What templates may use: `event` that started the run, and the `cart` as it is now (as it was, if it is gone)."""
-    return {
-        "event": run.context.get("event", {}),
-        "cart": person.facts.get("cart") or run.context.get("cart", []),
-    }
+def menu_request(
+    run: Enrolment, link: LinkRichMenu, campaign: Campaign, person: PersonNow, now: datetime
+) -> OwnRequest | None:
+    """The request for a rich menu; None when there is nobody to link it to."""
+    to = person.line_users.get(campaign.account)
+    if to is None:
+        return None
+    return OwnRequest(
+        schema_version=1,
+        id=message_id(run.id, link.step),
+        shop=run.shop,
+        account=campaign.account,
+        to=to,
+        person=run.person,
+        campaign=run.campaign,
+        step=link.step.partition(":")[2],
+        enrolment=run.id,
+        due_at=now,
+        rich_menu=link.menu or NO_RICH_MENU,
+    )

@@ -27,11 +27,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
+from msgspec.structs import replace
+
 from todoke_scheduler.domain import words
 from todoke_scheduler.domain.actions import action_of
 from todoke_scheduler.domain.calendar import later
 from todoke_scheduler.domain.effects import Action, Effect, LookAgain, Noted
-from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.domain.enrolment import SPREAD, Enrolment
 from todoke_scheduler.domain.people import Person
 from todoke_scheduler.domain.sharing import arm
 from todoke_scheduler.domain.verdicts import Decide, Go, Hold, Rest, Skip, unguarded
@@ -66,11 +68,11 @@ def advance(
     while True:
         instruction = program.at(walk.position)
         if _has_ended(walk, instruction):
-            return run.at(walk.position, walk.due_at, "ended"), walk.effects
+            return walk.run.at(walk.position, walk.due_at, "ended"), walk.effects
         if walk.rests or walk.due_at > now:
-            return run.at(walk.position, walk.due_at, "active"), walk.effects
+            return walk.run.at(walk.position, walk.due_at, "active"), walk.effects
         if walk.is_done or instruction is None:
-            return run.at(walk.position, walk.due_at, "done"), walk.effects
+            return walk.run.at(walk.position, walk.due_at, "done"), walk.effects
         _do(walk, instruction)
 
 
@@ -104,6 +106,7 @@ def _do(walk: _Walk, instruction: Instruction) -> None:
             split = cast(Split, step)
             name = split.name or place
             way = arm(walk.run.campaign, name, split.shares, walk.run.person)
+            walk.run = replace(walk.run, arms={**walk.run.arms, name: way})
             _go_on(walk, instruction.ways[way], words.took_arm(name, way), place)
         case "stop":
             walk.is_done = True
@@ -136,8 +139,10 @@ def _act(walk: _Walk, instruction: Instruction, action: Action) -> None:
                 walk.due_at = later(walk.due_at, cast(Ask, instruction.step).within)
         case Skip(why):
             _go_on(walk, _behind(walk.program, instruction), why, instruction.place)
-        case Hold(until, why) if until > walk.now:
+        case Hold(until, why, late) if until > walk.now:
             walk.due_at = until
+            if late:
+                walk.run = walk.run.noting(**{SPREAD: action.step})
             _go_on(walk, walk.position, why, instruction.place)
         case Rest(until):
             walk.effects.append(LookAgain(until))

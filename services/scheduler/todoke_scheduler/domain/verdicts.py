@@ -14,10 +14,11 @@ class Go(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """It is due at `until`, which is later than now; waits after it count from then."""
+    """It is due at `until`, which is later than now; waits after it count from then. `late`: because it was late."""
 
     until: datetime
     why: str
+    late: bool = False
 
 
 class Rest(msgspec.Struct, frozen=True):

@@ -18,6 +18,10 @@ NO_ANSWER = "not answered in time: goes on without an answer"
 REFUSED_CONSENT = "the person does not want marketing"
 NO_CONSENT = "the person has not agreed to marketing, and this campaign asks for it"
 STOPPED = "the run stops here"
+NO_COUPON = "not sent: no coupon was left"
+NOBODY_TO_TELL_OF = "not told: no name of the person is known"
+GOAL_REACHED = "a goal was reached, and is counted"
+UNREADABLE_VERSION = "the version in force needs a newer release of Todoke"
 
 
 def instant(at: datetime, zone: ZoneInfo) -> str:
@@ -100,6 +104,26 @@ def took_way(name: str) -> str:
 def took_arm(split: str, arm: str) -> str:
     """Which way of a split a person goes."""
     return f"split {split}: takes {arm}"
+
+
+def coupon_given(pool: str) -> str:
+    """What a `coupon` step did; the code itself is the person's."""
+    return f"gave a code of the pool {pool}"
+
+
+def pool_empty(pool: str) -> str:
+    """Why a `coupon` step gave nothing."""
+    return f"no code is left in the pool {pool}: add some with `todoke coupons create` or `todoke coupons import`"
+
+
+def answer_came(question: str, answer: str) -> str:
+    """What the person said."""
+    return f"answered {question}: {answer}"
+
+
+def moved_on(version: int) -> str:
+    """That a run under way follows another version."""
+    return f"goes on with version {version}"
 
 
 def date_unknown(name: str) -> str:

@@ -65,10 +65,10 @@ async def count_members(pool: "asyncpg.Pool[asyncpg.Record]", segments: Sequence
 
 
 async def count_holding(
-    pool: "asyncpg.Pool[asyncpg.Record]", condition: Condition, now: datetime, zone: tzinfo
+    pool: "asyncpg.Pool[asyncpg.Record]", condition: Condition, now: datetime, zone: tzinfo, account: str | None = None
 ) -> Count:
-    """Of how many a condition (without `segment`) holds at `now`."""
-    sql: Sql = compile_condition(condition).sql(Moment.at(now, zone), state="p.state", first=3)
+    """Of how many a condition (without `segment`) holds at `now`. `account`: whose friend `friend` means; None: any."""
+    sql: Sql = compile_condition(condition, account).sql(Moment.at(now, zone), state="p.state", first=3)
     [count] = await _count(pool, [(sql.text, list(sql.parameters))])
     return count
 

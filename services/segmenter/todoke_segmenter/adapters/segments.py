@@ -4,9 +4,12 @@ import logging
 from collections.abc import Iterable
 
 import asyncpg
+import msgspec
 from pydantic import ValidationError
 
-from todoke_segmenter.domain.segments import SegmentRules
+from todoke_segmenter.adapters.dates import keep_dates
+from todoke_segmenter.domain.segments import DateEntry, SegmentRules, is_hidden
+from todoke_shared.campaigns.model import Campaign
 from todoke_shared.contracts.envelope import bad_message
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
@@ -16,6 +19,7 @@ from todoke_shared.segments.published import PublishedSegment
 logger = logging.getLogger("todoke.segments")
 
 _SQL = load_queries("todoke_segmenter.adapters", "segments.sql")
+_UNREADABLE = "version %d of segment %s cannot be read by this release: %s"
 
 
 class SegmentCatalogue:
@@ -38,8 +42,15 @@ class SegmentCatalogue:
         if last != self._seen:
             newest = await asked.fetch(_SQL["newest"])
             withdrawn = {row["segment"]: row["withdrawn_at"] for row in newest if row["withdrawn_at"] is not None}
-            self._rules = SegmentRules(_readable(row for row in newest if not row["withdrawn"]), withdrawn)
+            in_force = [row for row in newest if not row["withdrawn"]]
+            self._rules = SegmentRules(_readable(in_force), withdrawn, _dates(in_force))
             self._seen = last
+
+    async def keep_dates(self, campaigns: Iterable[Campaign]) -> None:
+        """See to it that each of these, which are in force, that is entered by a date has its segment, and no other."""
+        if {entry for campaign in campaigns if (entry := DateEntry.of(campaign)) is not None} != self._rules.dates:
+            await keep_dates(self._pool)
+            await self.refresh()
 
 
 async def current_segments(asked: "Connection | asyncpg.Pool[asyncpg.Record]") -> list[PublishedSegment]:
@@ -50,15 +61,24 @@ async def current_segments(asked: "Connection | asyncpg.Pool[asyncpg.Record]") -
 def _readable(rows: Iterable[asyncpg.Record]) -> list[PublishedSegment]:
     found = []
     for row in rows:
+        if is_hidden(row["segment"]):
+            continue
         try:
             segment = Segment.model_validate(row["document"])
         except ValidationError as error:
-            logger.error(
-                "version %d of segment %s cannot be read by this release: %s",
-                row["version"],
-                row["segment"],
-                bad_message(error),
-            )
+            logger.error(_UNREADABLE, row["version"], row["segment"], bad_message(error))
             continue
         found.append(PublishedSegment(row["version"], row["revision"], segment))
+    return found
+
+
+def _dates(rows: Iterable[asyncpg.Record]) -> list[tuple[DateEntry, int]]:
+    found = []
+    for row in rows:
+        if not is_hidden(row["segment"]):
+            continue
+        try:
+            found.append((DateEntry.from_document(row["document"]), row["revision"]))
+        except msgspec.ValidationError as error:
+            logger.error(_UNREADABLE, row["version"], row["segment"], error)
     return found

@@ -33,3 +33,10 @@ SELECT segment, version + 1, $2, document, true FROM current_segments WHERE segm
 -- The campaigns in force.
 SELECT campaign, version, document
   FROM scheduler.published_campaigns JOIN scheduler.current_campaigns USING (campaign, version) ORDER BY campaign;
+
+-- name: publish_dates!
+-- The next versions of the campaigns' own segments: $2 names, $3 versions, $4 documents, $5 whether they are withdrawn.
+INSERT INTO segment_versions (segment, version, revision, document, withdrawn)
+SELECT n.segment, n.version, $1::int + n.place, n.document::jsonb, n.withdrawn
+  FROM unnest($2::text[], $3::int[], $4::text[], $5::bool[]) WITH ORDINALITY
+    AS n (segment, version, document, withdrawn, place);

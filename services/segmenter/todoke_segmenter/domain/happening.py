@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from todoke_segmenter.domain.shop_records import ShopEvent
+from todoke_shared.campaigns.asking import Tapped, tapped
 from todoke_shared.contracts.ec_events import (
     HISTORY_TYPES,
     IDENTITY_TYPES,
@@ -25,6 +26,7 @@ from todoke_shared.errors import BadMessageError
 LINE_PREFIX = "line."
 PERSON_PREFIX = "person:"
 """Before a person's own id, where an event names nobody else. No producer may use it (`check_subject`)."""
+TEXT_MESSAGE, POSTBACK = f"{LINE_PREFIX}message", f"{LINE_PREFIX}postback"
 LINK_CLICKED = "custom.link.clicked"
 OUTCOMES_SOURCE = "todoke:outcomes"
 _CLICK_TELLS = ("message", "campaign", "step", "url")
@@ -74,6 +76,26 @@ class Happening(msgspec.Struct, frozen=True):
         unsend = self.raw.get("unsend") if self.type == f"{LINE_PREFIX}unsend" else None
         message = unsend.get("messageId") if isinstance(unsend, dict) else None
         return message if isinstance(message, str) and message.isascii() and message.isalnum() else None
+
+    @property
+    def text(self) -> str | None:
+        """What a LINE user wrote; None where this is no text message."""
+        message = self.raw.get("message") if self.type == TEXT_MESSAGE else None
+        text = message.get("text") if isinstance(message, dict) and message.get("type") == "text" else None
+        return text if isinstance(text, str) else None
+
+    @property
+    def button(self) -> str | None:
+        """The data of the button that a LINE user tapped."""
+        postback = self.raw.get("postback") if self.type == POSTBACK else None
+        data = postback.get("data") if isinstance(postback, dict) else None
+        return data if isinstance(data, str) else None
+
+    @property
+    def tapped(self) -> Tapped | None:
+        """The answer that the button stands for, where it is a question's."""
+        data = self.button
+        return None if data is None else tapped(data)
 
     @property
     def is_about_friendship(self) -> bool:

@@ -39,6 +39,11 @@ class ClockOfRecords:
         """The same: nothing is sent."""
         return self._instant
 
+    @property
+    def rate(self) -> float:
+        """Nothing is simulated."""
+        return 1.0
+
     async def sleep_until_wall(self, instant: datetime) -> None:
         """Nobody waits in the past."""
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from todoke_segmenter.domain.segments.dates import DateEntry
 from todoke_segmenter.domain.segments.parts import parts_read
 from todoke_segmenter.domain.segments.questions import Question, Rule, questions_of
 from todoke_shared.conditions import Condition, ConditionError, resolve, segments_named
@@ -16,18 +17,25 @@ from todoke_shared.segments.published import PublishedSegment
 class SegmentRules:
     """All of them at one revision: the number of the last publication, or withdrawal.
 
-    `withdrawn`: at which revision a segment was last withdrawn, though it may be in force again.
+    `withdrawn`: at which revision a segment was last withdrawn, though it may be in force again. `dates`: those of
+    campaigns that are entered by a date, each with its revision.
     """
 
-    def __init__(self, published: Iterable[PublishedSegment] = (), withdrawn: Mapping[str, int] | None = None) -> None:
-        known = tuple(published)
+    def __init__(
+        self,
+        published: Iterable[PublishedSegment] = (),
+        withdrawn: Mapping[str, int] | None = None,
+        dates: Iterable[tuple[DateEntry, int]] = (),
+    ) -> None:
+        known, dated = tuple(published), tuple(dates)
         self.withdrawn = dict(withdrawn or {})
         self.conditions: dict[str, Condition] = {one.segment.segment: one.segment.condition for one in known}
-        self.revision = max((*(one.revision for one in known), *self.withdrawn.values()), default=0)
+        self.dates = frozenset(entry for entry, _ in dated)
+        told = (*(one.revision for one in known), *(revision for _, revision in dated), *self.withdrawn.values())
+        self.revision = max(told, default=0)
         revisions = {one.segment.segment: one.revision for one in known}
-        self.all = tuple(
-            rule for name in self.conditions if (rule := _rule(name, self.conditions, revisions)) is not None
-        )
+        asked = [_rule(name, self.conditions, revisions) for name in self.conditions]
+        self.all = (*(rule for rule in asked if rule is not None), *(_date_rule(*one) for one in dated))
         self.questions = questions_of(self.all)
         by_part: defaultdict[str, list[Question]] = defaultdict(list)
         for question in self.questions:
@@ -65,6 +73,11 @@ def _rule(name: str, conditions: Mapping[str, Condition], revisions: Mapping[str
         max(revisions[one] for one in _within(name, conditions)),
         compiled.bound,
     )
+
+
+def _date_rule(entry: DateEntry, revision: int) -> Rule:
+    parts = frozenset({f"profile.{entry.attribute}"})
+    return Rule(entry.segment, entry.holds, entry.next_change, parts, revision)
 
 
 def _within(name: str, conditions: Mapping[str, Condition]) -> set[str]:

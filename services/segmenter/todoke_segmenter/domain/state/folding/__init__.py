@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from todoke_segmenter.domain.happening import LINK_CLICKED, Happening
+from todoke_segmenter.domain.happening import LINK_CLICKED, POSTBACK, Happening
 from todoke_segmenter.domain.state.folding import befriending, browsing, buying, telling
 from todoke_segmenter.domain.state.folding.seen import Change, Seen, was_seen, was_told
+from todoke_shared.contracts.ec_events import CAMPAIGN_REQUESTS
 from todoke_shared.people.person import TOKYO, PersonState
 
 
@@ -48,6 +49,8 @@ _CHANGES: dict[str, Callable[[PersonState, Seen], Change]] = {
     "subscription.started": telling.subscription,
     "subscription.renewed": telling.subscription,
     "subscription.cancelled": telling.subscription,
+    POSTBACK: telling.tapped,
+    **dict.fromkeys(CAMPAIGN_REQUESTS, telling.requested),
     LINK_CLICKED: browsing.clicked,
     "custom.survey.answered": telling.answered,
     "custom.coupon.issued": telling.coupon_issued,

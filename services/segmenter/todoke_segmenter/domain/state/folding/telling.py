@@ -93,6 +93,20 @@ def answered(state: PersonState, seen: Seen) -> Change:
     return change
 
 
+def tapped(state: PersonState, seen: Seen) -> Change:
+    """line.postback: a button that is an answer's says which question it answers, and with what."""
+    change, tap = was_seen(state, seen), seen.happening.tapped
+    if tap is not None:
+        told = {tap.question: Register(seen.at, tap.answer, seen.source)}
+        change["answers"] = registers.put(state.answers, told, MAX_ANSWERS)
+    return change
+
+
+def requested(state: PersonState, seen: Seen) -> Change:  # noqa: ARG001 - as all that fold
+    """campaign.start_requested, campaign.stop_requested: somebody else's wish says nothing of the person."""
+    return {}
+
+
 def coupon_issued(state: PersonState, seen: Seen) -> Change:
     """custom.coupon.issued: a coupon held."""
     data, change = seen.happening.data, was_seen(state, seen)

@@ -1,0 +1,92 @@
+"""What a trigger does to a person's runs, and what is counted or written down of it. The handler brings the runs."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from todoke_scheduler.adapters.decisions import Decision
+from todoke_scheduler.adapters.journeys import Journeys
+from todoke_scheduler.domain import words
+from todoke_scheduler.domain.enrolment import ANSWERS, Enrolment
+from todoke_scheduler.domain.goals import Conversion, ended_by, goal_reached
+from todoke_scheduler.domain.journey import enter, leave
+from todoke_scheduler.domain.stepping import answered
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.entering import Goal
+from todoke_shared.contracts.triggers import Trigger
+
+
+def decide(
+    trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue, now: datetime
+) -> Iterator[Decision | Conversion]:
+    """Change the journeys as the trigger says; what comes of it besides is a line of the decision log, or counted."""
+    match trigger.kind:
+        case "exit":
+            _end(trigger, journeys)
+        case "enter":
+            yield from _start(trigger, journeys, catalogue, now)
+        case "goal":
+            yield from _count(trigger, journeys, catalogue)
+        case "answer":
+            yield from _answer(trigger, journeys, catalogue)
+
+
+def _end(trigger: Trigger, journeys: Journeys) -> None:
+    for run in leave(journeys.runs_of(trigger), trigger):
+        journeys.put(run)
+    journeys.mark(trigger, journeys.marks_of(trigger).exiting(trigger.at))
+
+
+def _start(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue, now: datetime) -> Iterator[Decision]:
+    published = catalogue.latest(trigger.campaign)
+    if published is None:
+        yield Decision(trigger.person, trigger.campaign, words.UNREADABLE_VERSION, now)
+        return
+    entry = enter(journeys.marks_of(trigger), journeys.runs_of(trigger, key=trigger.key), trigger, published)
+    for run in entry.ended:
+        journeys.put(run)
+    if entry.started is not None:
+        journeys.put(entry.started)
+    journeys.mark(trigger, entry.marks)
+    if entry.refusal is not None:
+        yield Decision(trigger.person, trigger.campaign, entry.refusal, now)
+
+
+def _count(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue) -> Iterator[Decision | Conversion]:
+    published = catalogue.latest(trigger.campaign)
+    goal = None if published is None else _goal(published.campaign.goal, trigger)
+    if goal is None:
+        return
+    active = [run for run in journeys.runs_of(trigger) if run.status == "active"]
+    for run in (*active, *journeys.over_of(trigger)):
+        reached = goal_reached(run, goal, trigger) if trigger.key in ("", run.key) else None
+        if reached is None:
+            continue
+        if run.status == "active":
+            journeys.put(ended_by(run, goal, trigger))
+        yield reached
+        yield Decision(trigger.person, trigger.campaign, words.GOAL_REACHED, trigger.at, run.id)
+
+
+def _goal(goals: tuple[Goal, ...], trigger: Trigger) -> Goal | None:
+    """The goal of which the trigger tells; None when a newer version of the campaign has none there any more."""
+    place = trigger.context.get("goal", 0)
+    return goals[place] if type(place) is int and 0 <= place < len(goals) else None
+
+
+def _answer(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue) -> Iterator[Decision]:
+    question, answer = trigger.context.get("question"), trigger.context.get("answer")
+    if not isinstance(question, str) or not isinstance(answer, str):
+        return
+    for run in journeys.runs_of(trigger):
+        published = catalogue.known(run.campaign, run.version)
+        gone_on = run if published is None else answered(run, published.program, question, trigger.at)
+        if published is None or gone_on is run:
+            continue
+        journeys.put(_noting_answer(gone_on, question, answer))
+        asked = published.program.at(run.position)
+        place = None if asked is None else asked.place
+        yield Decision(trigger.person, run.campaign, words.answer_came(question, answer), trigger.at, run.id, place)
+
+
+def _noting_answer(run: Enrolment, question: str, answer: str) -> Enrolment:
+    return run.noting(**{ANSWERS: {**run.notes.get(ANSWERS, {}), question: answer}})

@@ -1,0 +1,84 @@
+"""What a message's templates may say, and what of it they do: no more than that is read, and goes on the wire."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+
+from todoke_scheduler.domain.enrolment import ANSWERS, COUPON, Enrolment
+from todoke_scheduler.domain.recipient import PersonNow
+from todoke_shared.people import TOKYO, PersonState
+from todoke_shared.people.conditions.dates import date_of
+
+VARIABLES = frozenset({"event", "cart", "person", "coupon", "answers", "today"})
+OF_STATE = frozenset({"person", "answers"})
+"""What is told by all that is known of the person."""
+_ENVIRONMENT = Environment(autoescape=False)  # noqa: S701 - it reads names, and renders nothing
+_NOT_TOLD = frozenset({"email", "phone", "email_sha256", "phone_sha256"})
+"""Attributes that no message has a use for: they would stand in topics for nothing."""
+
+
+@lru_cache(maxsize=10_000)
+def _named(text: str) -> frozenset[str]:
+    if "{" not in text:
+        return frozenset()
+    try:
+        tree = _ENVIRONMENT.parse(text)
+    except TemplateSyntaxError:
+        return frozenset()  # it cannot be rendered either: the dispatcher says why
+    return VARIABLES & {name.name for name in tree.find_all(nodes.Name)}
+
+
+def variables_named(message: object) -> frozenset[str]:
+    """The variables that the texts of a message name."""
+    return frozenset().union(*map(_named, _texts(message)))
+
+
+def variables(run: Enrolment, person: PersonNow, named: frozenset[str], now: datetime) -> dict[str, Any]:
+    """Those of a run at `now`: the balance, the cart and the rest are of then."""
+    told: dict[str, Any] = {}
+    if "event" in named:
+        told["event"] = run.context.get("event", {})
+    if "cart" in named:  # as it is now; as it was, if it is gone
+        told["cart"] = person.facts.get("cart") or run.context.get("cart", [])
+    if "person" in named:
+        told["person"] = _person(person.state, now)
+    if "coupon" in named:
+        told["coupon"] = {"code": run.notes.get(COUPON)}
+    if "answers" in named:
+        told["answers"] = {name: one.value for name, one in person.state.answers.items() if one.value is not None}
+        told["answers"] |= run.notes.get(ANSWERS, {})
+    if "today" in named:
+        told["today"] = now.astimezone(TOKYO).date().isoformat()
+    return told
+
+
+def _person(state: PersonState, now: datetime) -> dict[str, Any]:
+    """What is not known is left out, so that a template that needs it fails, and `default` mends it."""
+    told = {
+        name: one.value for name, one in state.profile.items() if one.value is not None and name not in _NOT_TOLD
+    } | {"tags": sorted(name for name, one in state.tags.items() if one.value is True)}
+    if state.points is not None and state.points.value is not None:
+        told["points"] = state.points.value
+    if (born := date_of(told.get("birthday"))) is not None:
+        told["birthday_month"] = born.month
+    today = now.astimezone(TOKYO).date().isoformat()
+    coming = {day: one.value for day, one in state.expiring.items() if day >= today and one.value}
+    if coming:
+        first = min(coming)
+        told |= {"points_expiring": coming[first], "points_expire_on": first}
+    return told
+
+
+def _texts(part: object) -> Iterator[str]:
+    match part:
+        case str():
+            yield part
+        case Mapping():
+            for inner in part.values():
+                yield from _texts(inner)
+        case list() | tuple():
+            for inner in part:
+                yield from _texts(inner)
