@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.figures import Bench, Figure, table
 
-NAMES = ("ingest", "redirect", "line_webhooks", "segmenter", "segments", "scheduler", "dispatcher", "flow")
+NAMES = ("ingest", "redirect", "line_webhooks", "segmenter", "segments", "scheduler", "dispatcher", "multicast", "flow")
 """The modules here that have a `run`, in the order of the flow."""
 Run = Callable[[Bench], Awaitable[list[Figure]]]
 

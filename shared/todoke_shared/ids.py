@@ -15,6 +15,7 @@ _MESSAGE = uuid5(_TODOKE, "message")
 _RETRY = uuid5(_TODOKE, "retry")
 _OUTCOME = uuid5(_TODOKE, "outcome")
 _CLICK = uuid5(_TODOKE, "click")
+_MULTICAST = uuid5(_TODOKE, "multicast")
 _SEGMENT_CHANGE = uuid5(_TODOKE, "segment-change")
 
 
@@ -45,8 +46,18 @@ def message_id(enrolment: UUID, step: str) -> UUID:
 
 
 def retry_key(message: UUID, epoch: int) -> UUID:
-    """LINE's retry key for a message. The epoch changes only by an operator's decision (RELIABILITY: identity)."""
+    """LINE's retry key for a message, or a group. The epoch changes only by an operator's decision (RELIABILITY)."""
     return uuid5(_RETRY, f"{message}|{epoch}")
+
+
+def multicast_id(first_message: UUID, claim: int) -> UUID:
+    """A group of messages that leave in one request. Its first message is taken up for the `claim`th time by it."""
+    return uuid5(_MULTICAST, f"{first_message}|{claim}")
+
+
+def half_id(multicast: UUID, half: int) -> UUID:
+    """The first (0) or second (1) half of a group that LINE has refused."""
+    return uuid5(_MULTICAST, f"{multicast}|half|{half}")
 
 
 def outcome_id(message: UUID, state: str) -> UUID:
