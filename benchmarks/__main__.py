@@ -24,6 +24,7 @@ NAMES = (
     "scheduler",
     "timers",
     "dispatcher",
+    "multicast",
     "flow",
 )
 """The modules here that have a `run`, in the order of the flow."""

@@ -73,10 +73,10 @@ async def open_server(
 
 @asynccontextmanager
 async def open_simulator() -> AsyncIterator[Server]:
-    """The LINE simulator in its minimal mode, its rate limit out of the way."""
+    """The LINE simulator in its minimal mode, its rate limits out of the way."""
     environment = {
         "TODOKE_SIMULATOR_MINIMAL": "true",
-        "TODOKE_SIMULATOR_RATE_LIMITS": json.dumps({"push": {"requests": 1_000_000}}),
+        "TODOKE_SIMULATOR_RATE_LIMITS": json.dumps({name: {"requests": 1_000_000} for name in ("push", "multicast")}),
         "TODOKE_SIMULATOR_ACCOUNTS": json.dumps([{"name": "main"}]),
     }
     async with open_server(

@@ -1,4 +1,4 @@
-"""Due deliveries -> attempts, in one transaction an account.
+"""Due deliveries -> attempts, each a push of its own, in one transaction an account.
 
 May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
 May lose: nothing; a crash before the commit leaves the deliveries waiting, one after it lets their leases run out.
@@ -15,14 +15,10 @@ from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, worth_sending
 from todoke_dispatcher.domain.delivery import Delivery, begin_attempt
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
-from todoke_dispatcher.domain.rendering import LineMessage, RenderError, push_body, render
+from todoke_dispatcher.domain.rendering import RenderError
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_shared.campaigns.catalogue import CampaignCatalogue
-from todoke_shared.contracts.requests import MessageRequest
+from todoke_dispatcher.templates import MissingTemplateError, Templates, UnreadableTemplateError, Version
 from todoke_shared.postgres.stream import Connection
-
-Version = tuple[str, int]
-"""A campaign and its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +28,11 @@ class Attempt:
     before: Delivery
     sent: Delivery
     slot: datetime
+
+    @property
+    def account(self) -> str:
+        """Whose message it is."""
+        return self.sent.request.account
 
 
 @dataclass(slots=True)
@@ -53,55 +54,6 @@ class ClaimTime:
 
     now: datetime
     wall: datetime
-
-
-class MissingTemplateError(LookupError):
-    """The campaign's version is not in memory."""
-
-    def __init__(self, version: Version) -> None:
-        super().__init__(version)
-        self.version = version
-
-
-class UnreadableTemplateError(LookupError):
-    """The campaign's version is published, and this release cannot read it."""
-
-
-class Templates:
-    """Message templates of published campaigns; `looked_up`: versions that were asked for just now."""
-
-    def __init__(self, catalogue: CampaignCatalogue, looked_up: AbstractSet[Version]) -> None:
-        self._catalogue = catalogue
-        self._looked_up = looked_up
-
-    def body(self, delivery: Delivery) -> bytes:
-        """The exact body. RenderError when there is none to be had; MissingTemplateError when it must be fetched."""
-        if delivery.body is not None:
-            return delivery.body
-        request = delivery.request
-        return push_body(request.to, self._messages(request))
-
-    def _messages(self, request: MessageRequest) -> Sequence[object]:
-        if request.template is None:
-            return request.messages or ()
-        return render(self._template(request), request.template.variables)
-
-    def _template(self, request: MessageRequest) -> Sequence[LineMessage]:
-        wanted = request.template
-        if wanted is None:
-            raise RenderError("render: the request has neither template nor messages")
-        published = self._catalogue.known(wanted.campaign, wanted.version)
-        if published is None:
-            version = (wanted.campaign, wanted.version)
-            if self._catalogue.is_unreadable(*version):
-                raise UnreadableTemplateError(version)
-            if version not in self._looked_up:
-                raise MissingTemplateError(version)
-            raise RenderError(f"render: version {wanted.version} of campaign {wanted.campaign} was never published")
-        messages: Mapping[str, Sequence[LineMessage]] = published.campaign.messages
-        if wanted.message not in messages:
-            raise RenderError(f"render: campaign {wanted.campaign} has no such message in version {wanted.version}")
-        return messages[wanted.message]
 
 
 def sort_due(
@@ -138,7 +90,7 @@ def admit(
             standing.append(stands)
             continue
         if not book.holds(delivery):
-            book = book.with_one(delivery.lane)
+            book = book.with_more(delivery.lane)
         admitted.append((delivery, body))
     return admitted, standing
 

@@ -1,4 +1,7 @@
-"""LINE's push endpoint over HTTP. aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other)."""
+"""LINE's push and multicast endpoints over HTTP.
+
+aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other).
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,6 +12,7 @@ import aiohttp
 from todoke_dispatcher.domain.verdict import Answer
 
 PUSH_PATH = "/v2/bot/message/push"
+MULTICAST_PATH = "/v2/bot/message/multicast"
 _LONGEST_ANSWER = 64 * 1024
 """LINE's answers have a few hundred bytes; a broken proxy's page is not read to its end."""
 
@@ -18,18 +22,26 @@ class LineClient:
 
     def __init__(self, session: aiohttp.ClientSession, api_url: str, tokens: Mapping[str, str]) -> None:
         self._session = session
-        self._url = api_url.rstrip("/") + PUSH_PATH
+        self._push_url = api_url.rstrip("/") + PUSH_PATH
+        self._multicast_url = api_url.rstrip("/") + MULTICAST_PATH
         self._authorization = {account: f"Bearer {token}" for account, token in tokens.items()}
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """One request, no retry. Raises aiohttp.ClientError, OSError or TimeoutError: LINE may have taken it."""
+        return await self._post(self._push_url, account, retry_key, body)
+
+    async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
+        """The same as `push`, to several."""
+        return await self._post(self._multicast_url, account, retry_key, body)
+
+    async def _post(self, url: str, account: str, retry_key: UUID, body: bytes) -> Answer:
         headers = {
             "Authorization": self._authorization[account],
             "Content-Type": "application/json",
             "X-Line-Retry-Key": str(retry_key),
         }
         # A redirect would carry the token to another host, and turn the POST into a GET.
-        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             return Answer(
                 status=response.status,
                 body=await _read(response),
