@@ -10,6 +10,7 @@ from pydantic import Field
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 
 TriggerKind = Literal["enter", "exit", "goal"]
+LONGEST_KEY = 255
 
 
 class Cause(Contract):
@@ -32,7 +33,7 @@ class Trigger(Contract):
     shop: Name = "main"
     campaign: Name
     person: UUID
-    key: str = Field(default="", max_length=255)
+    key: str = Field(default="", max_length=LONGEST_KEY)
     at: Instant
     cause: Cause | None = None
     context: dict[str, Any] = Field(default_factory=dict)

@@ -25,7 +25,7 @@ from todoke_segmenter.domain.state import published_cart
 from todoke_shared.campaigns.model import SEGMENT_EVENTS, Campaign, Enter, EventRule, Per, PerField
 from todoke_shared.conditions import Condition, ConditionError, resolve
 from todoke_shared.contracts.ec_events import CART_CHANGES
-from todoke_shared.contracts.triggers import MadeCause, MadeTrigger, TriggerKind
+from todoke_shared.contracts.triggers import LONGEST_KEY, MadeCause, MadeTrigger, TriggerKind
 from todoke_shared.ids import trigger_id
 from todoke_shared.people import TOKYO, PersonState
 from todoke_shared.people.conditions import Compiled, Moment, compile_condition
@@ -182,7 +182,8 @@ def _run_key(rule: _Rule, news: _News) -> str:
         case "order" | "cart":
             return str(news.raw.get(f"{per}_id") or "")
         case PerField(field=path):
-            return str(_at(news.raw, path) or "")
+            value = _at(news.raw, path)
+            return "" if value is None else str(value)[:LONGEST_KEY]
 
 
 def _at(data: Any, path: str) -> str | int | float | None:
