@@ -25,6 +25,7 @@ NAMES = (
     "timers",
     "broadcast",
     "dispatcher",
+    "multicast",
     "flow",
 )
 """The modules here that have a `run`, in the order of the flow."""

@@ -1,12 +1,15 @@
-"""What benchmarks run against: an embedded PostgreSQL with every room's tables, and servers as processes."""
+"""What benchmarks run against: a PostgreSQL with every room's tables, and servers as processes."""
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import aiohttp
 import asyncpg
@@ -27,19 +30,48 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 @asynccontextmanager
 async def open_database() -> AsyncIterator[str]:
-    """The DSN of an empty PostgreSQL (embedded, so without fsync), migrated, the shipped campaigns published."""
-    async with EmbeddedPostgres() as postgres:
-        await migrate_rooms(postgres.dsn)
-        async with await open_pool(postgres.dsn, application="benchmarks", schema="scheduler", size=1) as pool:
+    """The DSN of an empty database, migrated, the shipped campaigns published.
+
+    On the PostgreSQL that TODOKE_BENCH_POSTGRES_DSN names, whose user may create databases (it is dropped at the end);
+    without it on an embedded one, which does not wait for a disk.
+    """
+    async with AsyncExitStack() as stack:
+        named = os.environ.get("TODOKE_BENCH_POSTGRES_DSN")
+        if named:
+            dsn = await stack.enter_async_context(_own_database(named))
+        else:
+            dsn = (await stack.enter_async_context(EmbeddedPostgres())).dsn
+        await migrate_rooms(dsn)
+        async with await open_pool(dsn, application="benchmarks", schema="scheduler", size=1) as pool:
             await publish(pool, load_campaigns(CAMPAIGNS))
-        yield postgres.dsn
+        yield dsn
+
+
+@asynccontextmanager
+async def _own_database(server: str) -> AsyncIterator[str]:
+    name = f"todoke_bench_{uuid4().hex}"
+    await _execute(server, f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.execute(statement, timeout=60)
+    finally:
+        await connection.close(timeout=5)
 
 
 @asynccontextmanager
 async def one_connection(dsn: str, schema: str) -> AsyncIterator[tuple[Pool, CpuClock]]:
-    """A pool of one connection, and the CPU clock of the PostgreSQL process behind it."""
+    """A pool of one connection, and the CPU clock of the PostgreSQL process behind it (0 where that is far away)."""
     async with await open_pool(dsn, application="benchmarks", schema=schema, size=1) as pool:
-        yield pool, cpu_of(await pool.fetchval("SELECT pg_backend_pid()"))
+        process_id = await pool.fetchval("SELECT pg_backend_pid()")
+        is_here = await pool.fetchval("SELECT inet_server_addr() IS NOT DISTINCT FROM inet_client_addr()")
+        yield pool, cpu_of(process_id) if is_here else lambda: 0.0
 
 
 @dataclass(frozen=True)
@@ -73,10 +105,10 @@ async def open_server(
 
 @asynccontextmanager
 async def open_simulator() -> AsyncIterator[Server]:
-    """The LINE simulator in its minimal mode, its rate limit out of the way."""
+    """The LINE simulator in its minimal mode, its rate limits out of the way."""
     environment = {
         "TODOKE_SIMULATOR_MINIMAL": "true",
-        "TODOKE_SIMULATOR_RATE_LIMITS": json.dumps({"push": {"requests": 1_000_000}}),
+        "TODOKE_SIMULATOR_RATE_LIMITS": json.dumps({name: {"requests": 1_000_000} for name in ("push", "multicast")}),
         "TODOKE_SIMULATOR_ACCOUNTS": json.dumps([{"name": "main"}]),
     }
     async with open_server(

@@ -34,6 +34,7 @@ _of_retry = _ids_of("retry")
 _of_outcome = _ids_of("outcome")
 _of_click = _ids_of("click")
 _of_account_link = _ids_of("account-link")
+_of_multicast = _ids_of("multicast")
 _of_segment_change = _ids_of("segment-change")
 _of_date = _ids_of("date")
 _of_broadcast = _ids_of("broadcast")
@@ -67,8 +68,18 @@ def message_id(enrolment: UUID, step: str) -> UUID:
 
 
 def retry_key(message: UUID, epoch: int) -> UUID:
-    """LINE's retry key for a message. The epoch changes only by an operator's decision (RELIABILITY: identity)."""
+    """LINE's retry key for a message, or a group. The epoch changes only by an operator's decision (RELIABILITY)."""
     return _of_retry(f"{message}|{epoch}")
+
+
+def multicast_id(first_message: UUID, claim: int) -> UUID:
+    """A group of messages that leave in one request. Its first message is taken up for the `claim`th time by it."""
+    return _of_multicast(f"{first_message}|{claim}")
+
+
+def half_id(multicast: UUID, half: int) -> UUID:
+    """The first (0) or second (1) half of a group that LINE has refused."""
+    return _of_multicast(f"{multicast}|half|{half}")
 
 
 def outcome_id(message: UUID, state: str) -> UUID:

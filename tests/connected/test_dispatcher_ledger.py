@@ -49,7 +49,7 @@ async def test_a_request_becomes_one_message_and_one_outcome(bench: Bench) -> No
     [push] = line.accepted
     assert json.loads(push.body) == {
         "to": user_named("one"),
-        "messages": [{"type": "text", "text": "こんにちは"}],
+        "messages": [{"type": "text", "text": "こんにちは、oneさん"}],
     }
     [told] = await bench.outcomes()
     assert (told.message, told.state, told.line_request_id) == (ONE, "accepted", push.request_id)

@@ -17,6 +17,7 @@ from tests.unit.shared.campaign_files import SMALL
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.line import open_line
 from todoke_dispatcher.adapters.memory import MemoryLine
+from todoke_dispatcher.domain.delivery import Delivery
 from todoke_dispatcher.domain.quota import month_of
 from todoke_line_simulator.webhooks import signature
 from todoke_scheduler.adapters.publishing import publish
@@ -118,7 +119,11 @@ async def test_menus_have_a_rate_of_their_own(bench: Bench) -> None:
     messages = [request(f"t{index}") for index in range(3)]
     await bench.take(dispatcher, *messages, *menus, lane="transactional")
     claimed = await dispatcher.claim(200)
-    slots = sorted(attempt.slot for attempt in claimed.attempts if attempt.sent.request.rich_menu)
+    slots = sorted(
+        attempt.slot
+        for attempt in claimed.attempts
+        if isinstance(attempt.sent, Delivery) and attempt.sent.request.rich_menu
+    )
     assert len(slots) == 100
     assert slots[-1] - slots[0] < timedelta(milliseconds=60)
     assert len(claimed.attempts) - len(slots) <= 1

@@ -20,6 +20,7 @@ from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.contacts import email_sha256
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
+from todoke_shared.ids import person_id
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
 from todoke_shared.people import PersonState, decode_state
@@ -281,3 +282,21 @@ async def until_waiting(pool: Pool, number: int) -> None:
     async with asyncio.timeout(4):
         while await pool.fetchval(waiting) < number:
             await asyncio.sleep(0.01)
+
+
+async def test_everybody_whom_a_login_concerns_is_locked_in_one_order(pool: Pool) -> None:
+    """Who is found through others, too: a rival that has them and wants the first ones next would wait for ever."""
+    low, high = sorted(("1", "2"), key=lambda member: person_id("main", f"customer:{member}"))
+    await take(pool, login(0, low, TABLET))
+    await take(pool, login(1, high, TABLET))
+    first, last = [await pool.fetchval(WHO, f"customer:{member}") for member in (low, high)]
+    async with pool.acquire() as rival, rival.transaction():
+        await rival.execute("SELECT FROM people WHERE person_id = $1 FOR UPDATE", first)
+        batch = asyncio.create_task(take(pool, login(2, high, "visitor:phone")))
+        async with asyncio.timeout(4):
+            while not await pool.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ):
+                await asyncio.sleep(0.01)
+        await rival.execute("SELECT FROM people WHERE person_id = $1 FOR UPDATE NOWAIT", last)
+    await batch

@@ -13,6 +13,7 @@ from tests.support.memory_topics import MemoryTopics
 from tests.support.pipeline import CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject
 from todoke_dispatcher import dispatcher as dispatching
+from todoke_dispatcher import rounds
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.handlers import Scheduler
@@ -229,12 +230,12 @@ async def test_a_stored_message_that_cannot_be_read_is_put_off_and_not_lost(benc
     assert await dispatcher.send_some() == 2
     assert {loads(push.body)["to"] for push in line.accepted} == {user_named("one"), user_named("two")}
     row = await bench.row(message_named("odd"))
-    assert (row["state"], row["next_attempt_at"]) == ("waiting", NOON + dispatching.UNREADABLE_REST)
-    bench.clock.move_to(NOON + dispatching.UNREADABLE_REST)
+    assert (row["state"], row["next_attempt_at"]) == ("waiting", NOON + rounds.UNREADABLE_REST)
+    bench.clock.move_to(NOON + rounds.UNREADABLE_REST)
     assert await dispatcher.send_some() == 0
     await overwrite(bench, odd.id, odd.to_json())
     assert await dispatcher.send_some() == 0
-    bench.clock.move_to(NOON + 2 * dispatching.UNREADABLE_REST)
+    bench.clock.move_to(NOON + 2 * rounds.UNREADABLE_REST)
     assert await dispatcher.send_some() == 1
     assert await bench.states() == {"accepted": 3}
 

@@ -1,4 +1,4 @@
-"""LINE's promises about pushes, held by the stand-in in memory and by the HTTP client on the simulator alike."""
+"""LINE's promises about sending, held by the stand-in in memory and by the HTTP client on the simulator alike."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,6 +29,8 @@ from todoke_dispatcher.settings import DispatcherSettings
 KEY = uuid5(message_named("contract"), "key")
 OTHER_KEY = uuid5(message_named("contract"), "other key")
 TO = user_named("friend")
+SECOND = user_named("second friend")
+NOBODY = user_named("nobody")
 
 
 def body(text: str = "こんにちは") -> bytes:
@@ -52,7 +54,7 @@ class InMemory:
     """The stand-in for tests."""
 
     def __init__(self) -> None:
-        self._line = MemoryLine(quota=2)
+        self._line = MemoryLine(quota=2, never_existed=frozenset({NOBODY}))
         self.port: LinePort = self._line
 
     async def fail_next(self, fault: Fault) -> None:
@@ -70,7 +72,7 @@ class OverHttp:
     server: LineServer
 
     async def fail_next(self, fault: Fault) -> None:
-        await self.server.faults({**SIMULATED[fault], "count": 1, "endpoint": "push"})
+        await self.server.faults({**SIMULATED[fault], "count": 1})
 
     async def accepted(self) -> list[tuple[UUID, str]]:
         return [(UUID(str(each["retryKey"])), str(each["requestId"])) for each in await self.server.accepted()]
@@ -97,7 +99,7 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[LineUnderTest]:
         return
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(line_server(monthly_quota=2))
-        await server.befriend(TO)
+        await server.befriend(TO, SECOND)
         tokens = {"main": TOKEN, "stranger": "not a token"}
         client = await stack.enter_async_context(open_line(server.url, tokens, connections=2, timeout_seconds=5))
         yield OverHttp(client, server)
@@ -106,6 +108,50 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[LineUnderTest]:
 async def push(line: LineUnderTest, key: UUID = KEY, text: str = "こんにちは", account: str = "main") -> Answer:
     """One push."""
     return await line.port.push(account, key, body(text))
+
+
+async def multicast(line: LineUnderTest, *to: str, key: UUID = KEY) -> Answer:
+    """One multicast."""
+    sent = json.dumps({"to": to, "messages": [{"type": "text", "text": "新茶が届きました"}]})
+    return await line.port.multicast("main", key, sent.encode())
+
+
+async def test_a_multicast_is_one_request_with_one_key(line: LineUnderTest) -> None:
+    """Taken for everybody; the second time 409 and the first one's id; all of them count."""
+    first = judge(await multicast(line, TO, SECOND))
+    again = await multicast(line, TO, SECOND)
+    assert (again.status, judge(again)) == (409, first)
+    [(key, request_id)] = await line.accepted()
+    assert (first, key) == (Accepted(request_id), KEY)
+    assert judge(await push(line, OTHER_KEY)) == MonthlyLimit(), "two places of two are taken"
+
+
+@pytest.mark.parametrize("to", [(TO, NOBODY), (), (TO,) * 501])
+async def test_one_bad_recipient_refuses_the_whole_multicast(line: LineUnderTest, to: tuple[str, ...]) -> None:
+    """Nobody gets it, and the key stays free. None at all are too few, and 501 too many."""
+    assert isinstance(judge(await multicast(line, *to)), Refused)
+    assert await line.accepted() == []
+    assert isinstance(judge(await multicast(line, TO)), Accepted)
+
+
+async def test_a_multicast_that_does_not_fit_into_the_month_goes_to_nobody(line: LineUnderTest) -> None:
+    """One place is left, two are needed: none is taken."""
+    assert isinstance(judge(await push(line, OTHER_KEY)), Accepted)
+    assert judge(await multicast(line, TO, SECOND)) == MonthlyLimit()
+    assert len(await line.accepted()) == 1
+
+
+@pytest.mark.parametrize(("fault", "taken"), [("reset_after_accept", 1), ("reset", 0), ("server_error", 0)])
+async def test_a_multicast_without_an_answer_is_told_by_its_key(line: LineUnderTest, fault: Fault, taken: int) -> None:
+    """As with a push: the same key again, and it is one multicast either way."""
+    await line.fail_next(fault)
+    try:
+        assert isinstance(judge(await multicast(line, TO)), Unclear)
+    except OSError:
+        assert fault != "server_error"
+    assert len(await line.accepted()) == taken
+    assert isinstance(judge(await multicast(line, TO)), Accepted)
+    assert len(await line.accepted()) == 1
 
 
 async def test_200_carries_the_request_id(line: LineUnderTest) -> None:

@@ -101,11 +101,7 @@ class Story:
     async def publish(self, *campaigns: Campaign) -> None:
         """Put versions in force."""
         await publish(self.pipeline.pool, campaigns)
-        for catalogue in self._catalogues():
-            await catalogue.refresh()
-
-    def _catalogues(self) -> list[Any]:
-        return [self.pipeline.scheduler._catalogue, self.pipeline.dispatcher._catalogue]
+        await self.pipeline.scheduler._catalogue.refresh()
 
 
 @asynccontextmanager

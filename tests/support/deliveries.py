@@ -25,15 +25,16 @@ def user_named(name: str) -> str:
     return "U" + uuid5(_NAMES, name).hex
 
 
-def request(name: str = "one", *, text: str = "こんにちは", to: str | None = None, **fields: object) -> MessageRequest:
-    """A request with one text in LINE's own words."""
+def request(name: str = "one", *, text: str | None = None, to: str | None = None, **fields: object) -> MessageRequest:
+    """A request with one text in LINE's own words; by default one that nobody else gets, so that it is pushed."""
+    words = f"こんにちは、{name}さん" if text is None else text
     return MessageRequest.model_validate(
         {
             "id": message_named(name),
             "account": "main",
             "to": to or user_named(name),
             "due_at": NOON,
-            "messages": None if "template" in fields else [{"type": "text", "text": text}],
+            "messages": None if "template" in fields else [{"type": "text", "text": words}],
             **fields,
         }
     )

@@ -124,9 +124,9 @@ class Pipeline:
         return moved
 
     def _note_sent(self) -> None:
-        for push in self.line.accepted[len(self.sent) :]:
-            body = loads(push.body)
-            self.sent.append(SentMessage(self.clock.now(), body["to"], body["messages"][0]["text"]))
+        taken = [(to, request) for request in self.line.accepted for to in request.to]
+        for to, request in taken[len(self.sent) :]:
+            self.sent.append(SentMessage(self.clock.now(), to, loads(request.body)["messages"][0]["text"]))
 
     def sent_to(self, name: str) -> list[str]:
         """The texts that a person received, in order."""
@@ -172,7 +172,9 @@ async def open_pipeline(
             catalogue=catalogues["dispatcher"],
             line=line,
             config=config,
-            settings=DispatcherSettings(postgres_dsn=dsn, kafka_bootstrap_servers="none", push_rate=1_000_000),
+            settings=DispatcherSettings(
+                postgres_dsn=dsn, kafka_bootstrap_servers="none", push_rate=1_000_000, multicast_rate=1_000_000
+            ),
             wake_relay=_nothing,
         )
         yield Pipeline(

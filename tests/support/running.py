@@ -79,9 +79,9 @@ class Running:
             await asyncio.sleep(0.1)
 
     async def until_accepted(self, number: int, *, seconds: float) -> None:
-        """Return once LINE has accepted so many messages. AssertionError, with what there is, when it has not."""
+        """Return once LINE has taken messages for so many people. AssertionError, with what there is, when not."""
         deadline = time.monotonic() + seconds
-        while (accepted := (await self.account_stats())["accepted"]) < number:
+        while (accepted := (await self.account_stats())["billed"]) < number:
             if time.monotonic() > deadline:
                 ledger = "SELECT state, reason, count(*) FROM dispatcher.deliveries GROUP BY state, reason"
                 states = await self.pool.fetch(ledger)

@@ -1,4 +1,4 @@
-"""Due deliveries -> attempts, in one transaction an account.
+"""Due deliveries -> attempts, each a push of its own, in one transaction an account.
 
 May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
 May lose: nothing; a crash before the commit leaves the deliveries waiting, one after it lets their leases run out.
@@ -12,20 +12,14 @@ from datetime import datetime
 from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, deliveries
-from todoke_dispatcher.domain.asking import with_question
 from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, must_stand_by, worth_sending
 from todoke_dispatcher.domain.delivery import Delivery, begin_attempt
-from todoke_dispatcher.domain.menus import RATE, menu_body
+from todoke_dispatcher.domain.menus import RATE
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
-from todoke_dispatcher.domain.rendering import LineMessage, RenderError, push_body, render
+from todoke_dispatcher.domain.rendering import RenderError
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_shared.campaigns.catalogue import CampaignCatalogue
-from todoke_shared.campaigns.model import Campaign
-from todoke_shared.contracts.requests import MessageRequest, TemplateRef
+from todoke_dispatcher.templates import MissingTemplateError, Templates, UnreadableTemplateError, Version
 from todoke_shared.postgres.stream import Connection
-
-Version = tuple[str, int]
-"""A campaign and its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +29,11 @@ class Attempt:
     before: Delivery
     sent: Delivery
     slot: datetime
+
+    @property
+    def account(self) -> str:
+        """Whose message it is."""
+        return self.sent.request.account
 
 
 @dataclass(slots=True)
@@ -56,59 +55,6 @@ class ClaimTime:
 
     now: datetime
     wall: datetime
-
-
-class MissingTemplateError(LookupError):
-    """The campaign's version is not in memory."""
-
-    def __init__(self, version: Version) -> None:
-        super().__init__(version)
-        self.version = version
-
-
-class UnreadableTemplateError(LookupError):
-    """The campaign's version is published, and this release cannot read it."""
-
-
-class Templates:
-    """Message templates of published campaigns; `looked_up`: versions that were asked for just now."""
-
-    def __init__(self, catalogue: CampaignCatalogue, looked_up: AbstractSet[Version]) -> None:
-        self._catalogue = catalogue
-        self._looked_up = looked_up
-
-    def body(self, delivery: Delivery) -> bytes:
-        """The exact body. RenderError when there is none to be had; MissingTemplateError when it must be fetched."""
-        if delivery.body is not None:
-            return delivery.body
-        request = delivery.request
-        if request.rich_menu is not None:
-            return menu_body(request)
-        return push_body(request.to, self._messages(request))
-
-    def _messages(self, request: MessageRequest) -> Sequence[object]:
-        if request.template is None:
-            return request.messages or ()
-        campaign, filled = self._campaign(request.template), self._filled(request.template)
-        question = request.template.question
-        return filled if question is None else with_question(filled, campaign, question)
-
-    def _filled(self, wanted: TemplateRef) -> Sequence[object]:
-        messages: Mapping[str, Sequence[LineMessage]] = self._campaign(wanted).messages
-        if wanted.message not in messages:
-            raise RenderError(f"render: campaign {wanted.campaign} has no such message in version {wanted.version}")
-        return render(messages[wanted.message], wanted.variables)
-
-    def _campaign(self, wanted: TemplateRef) -> Campaign:
-        published = self._catalogue.known(wanted.campaign, wanted.version)
-        if published is None:
-            version = (wanted.campaign, wanted.version)
-            if self._catalogue.is_unreadable(*version):
-                raise UnreadableTemplateError(version)
-            if version not in self._looked_up:
-                raise MissingTemplateError(version)
-            raise RenderError(f"render: version {wanted.version} of campaign {wanted.campaign} was never published")
-        return published.campaign
 
 
 def sort_due(
@@ -145,7 +91,7 @@ def admit(
             standing.append(stands)
             continue
         if not book.holds(delivery):
-            book = book.with_one(delivery.lane)
+            book = book.with_more(delivery.lane)
         admitted.append((delivery, body))
     return admitted, standing
 

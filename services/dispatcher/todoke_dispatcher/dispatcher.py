@@ -6,25 +6,33 @@ Each part may be called alone, with any clock: tests and replays pump `send_some
 import logging
 import random
 from asyncio import Event, gather
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from time import monotonic
-from uuid import UUID
 
 import asyncpg
 
 from todoke_dispatcher.adapters import channels, deliveries
-from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, Templates, Version, sort_due
-from todoke_dispatcher.domain.decide import Channel
-from todoke_dispatcher.domain.delivery import Delivery, State
+from todoke_dispatcher.claiming import Attempt
+from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.menus import alias_of, judge_menu
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
-from todoke_dispatcher.domain.verdict import ChannelStopped, NotSent, Unclear, Verdict, judge
+from todoke_dispatcher.domain.verdict import (
+    ChannelStopped,
+    MonthlyLimit,
+    NotSent,
+    Refused,
+    Unclear,
+    Verdict,
+    judge,
+)
 from todoke_dispatcher.handlers import SERVICE, read_requests
+from todoke_dispatcher.multicasting import GroupAttempt
 from todoke_dispatcher.ports import LinePort
-from todoke_dispatcher.recording import record, settle
+from todoke_dispatcher.recording import Told, record, record_groups
+from todoke_dispatcher.rounds import Claimed, Rounds
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.accounts import Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -32,7 +40,7 @@ from todoke_shared.clock import Clock
 from todoke_shared.contracts.requests import Lane
 from todoke_shared.kafka.dead_letters import DeadLetterLimit, dead_letters
 from todoke_shared.kafka.records import BatchHandler, Record
-from todoke_shared.postgres.stream import Connection, move_positions, put_outbox
+from todoke_shared.postgres.stream import move_positions, put_outbox
 from todoke_shared.telemetry import metrics
 from todoke_shared.telemetry.seldom import Seldom
 
@@ -43,8 +51,6 @@ LARGEST_CLAIM = 500
 LARGEST_RELEASE = 1000
 ACCOUNT_REST_SECONDS = 5.0
 """How long an account is left alone after its claim has failed."""
-UNREADABLE_REST = timedelta(minutes=1)
-"""A rolling deploy takes minutes."""
 LANES: tuple[Lane, ...] = ("transactional", "marketing")
 
 
@@ -52,16 +58,20 @@ LANES: tuple[Lane, ...] = ("transactional", "marketing")
 class Result:
     """What came of an attempt."""
 
-    attempt: Attempt
+    attempt: Attempt | GroupAttempt
     verdict: Verdict
 
+    @property
+    def messages(self) -> int:
+        """How many messages it is about."""
+        return self.attempt.sent.size if isinstance(self.attempt, GroupAttempt) else 1
 
-@dataclass(slots=True)
-class Claimed:
-    """A claim's attempts, and how many deliveries it settled without one."""
-
-    attempts: list[Attempt] = field(default_factory=list)
-    settled: int = 0
+    @property
+    def leaves_due(self) -> bool:
+        """Whether it may leave messages that are due at once: the halves of a group, or its members."""
+        return isinstance(self.attempt, GroupAttempt) and isinstance(
+            self.verdict, Refused | MonthlyLimit | ChannelStopped
+        )
 
 
 class Dispatcher:
@@ -85,12 +95,11 @@ class Dispatcher:
         self._clock = clock
         self._cluster = cluster
         self._seldom = Seldom()
-        self._catalogue = catalogue
         self._line = line
         self._limits = {name: account.monthly_limit for name, account in config.accounts.items()}
         self._settings = settings
         self._wake_relay = wake_relay
-        self._claimer = Claimer(settings, self._limits)
+        self._rounds = Rounds(pool, clock, catalogue, settings, self._limits)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
         self._resting: dict[str, float] = {}
@@ -118,9 +127,12 @@ class Dispatcher:
         0 means that nothing more can be settled at this instant: none is due, or no time slot is free.
         """
         await self.release_held()
-        claimed = await self.claim(self._settings.max_in_flight)
-        results = await gather(*(self.send(attempt) for attempt in claimed.attempts))
-        return claimed.settled + await self.record(results)
+        while True:
+            claimed = await self.claim(self._settings.max_in_flight)
+            results = await gather(*(self.send(attempt) for attempt in claimed.attempts))
+            settled = claimed.settled + await self.record(results)
+            if settled or not any(each.leaves_due for each in results):
+                return settled
 
     async def release_held(self) -> int:
         """Let held deliveries wait again whose channel may send, or that have expired; gives how many."""
@@ -152,84 +164,56 @@ class Dispatcher:
             share = (room - len(claimed.attempts)) // (len(due) - index)
             if share > 0:
                 try:
-                    await self._claim_of(channel, min(share, LARGEST_CLAIM), claimed)
+                    await self._rounds.claim(channel, min(share, LARGEST_CLAIM), claimed)
                 except Exception as error:  # noqa: BLE001 - one account's trouble must not strand what others claimed
                     metrics.LOOP_ERRORS.labels("claim", type(error).__name__).inc()
                     logger.warning("nothing claimed for account %s (%s)", channel.account, type(error).__name__)
                     self._resting[channel.account] = monotonic() + ACCOUNT_REST_SECONDS
+        self._tell(claimed.told)
         return claimed
 
-    async def _put_off(self, connection: Connection, messages: Sequence[UUID], wall: datetime) -> None:
-        if messages:
-            logger.error("%d messages cannot be read by this release; they wait for one that can", len(messages))
-        await deliveries.put_off(connection, messages, wall + UNREADABLE_REST)
-
-    async def _claim_of(self, channel: Channel, limit: int, claimed: Claimed) -> None:
-        unread = await self._try_claim(channel, limit, frozenset(), claimed)
-        if unread:
-            await self._catalogue.fetch(set(unread))  # outside the transaction: it takes a connection of its own
-            await self._try_claim(channel, limit, unread, claimed)
-
-    async def _try_claim(
-        self, channel: Channel, limit: int, looked_up: frozenset[Version], claimed: Claimed
-    ) -> frozenset[Version]:
-        """One claim transaction. Gives the versions without which nothing was claimed."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            at = ClaimTime(self._clock.now(), self._clock.wall())
-            due, unreadable = await deliveries.lock_due(connection, channel.account, at.wall, limit)
-            blocked = await deliveries.blocked(connection, due)
-            found = sort_due(due, Templates(self._catalogue, looked_up), at, blocked)
-            if found.unread:
-                return frozenset(found.unread)
-            await self._put_off(connection, [*unreadable, *found.unreadable], at.wall)
-            attempts, standing = await self._claimer.begin(connection, channel, found.sendable, self._clock.wall())
-            before = {delivery.message_id: delivery for delivery in due}
-            changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]
-            settled = await settle(connection, changes, now=at.now, wall=at.wall)
-        claimed.attempts += attempts
-        claimed.settled += self._tell(settled)
-        return frozenset()
-
-    async def send(self, attempt: Attempt) -> Result:
+    async def send(self, attempt: Attempt | GroupAttempt) -> Result:
         """Ask LINE once, at the attempt's own instant. Never raises: whatever happens is a verdict."""
         await self._clock.sleep_until_wall(attempt.slot)
         if is_past(attempt.slot, self._clock.wall()):
             return Result(attempt, NotSent())
-        account = attempt.sent.request.account
         verdict: Verdict
         started = monotonic()
         try:
             verdict = await self._ask(attempt)
         except Exception as error:  # noqa: BLE001 - any failure means "maybe sent" (RELIABILITY: dispatcher)
             verdict = Unclear(f"no answer: {type(error).__name__}")
-        metrics.ATTEMPT_SECONDS.labels(account).observe(monotonic() - started)
-        metrics.ATTEMPTS.labels(account, type(verdict).__name__).inc()
+        metrics.ATTEMPT_SECONDS.labels(attempt.account).observe(monotonic() - started)
+        metrics.ATTEMPTS.labels(attempt.account, type(verdict).__name__).inc()
         return Result(attempt, verdict)
 
-    async def _ask(self, attempt: Attempt) -> Verdict:
-        sent, request = attempt.sent, attempt.sent.request
-        if request.rich_menu is not None:
-            alias = alias_of(request)
+    async def _ask(self, attempt: Attempt | GroupAttempt) -> Verdict:
+        sent = attempt.sent
+        if isinstance(attempt, Attempt) and attempt.sent.request.rich_menu is not None:
+            request, alias = attempt.sent.request, alias_of(attempt.sent.request)
             return judge_menu(await self._line.rich_menu(request.account, request.to, alias), alias)
         if sent.retry_key is None or not sent.body:
             raise AssertionError("an attempt without retry key or body: begin_attempt gives it both")
-        return judge(await self._line.push(request.account, sent.retry_key, sent.body))
+        endpoint = self._line.multicast if isinstance(attempt, GroupAttempt) else self._line.push
+        return judge(await endpoint(attempt.account, sent.retry_key, sent.body))
 
     async def record(self, results: Sequence[Result]) -> int:
-        """Store what came of attempts, with the outcomes, in one transaction; gives how many were settled."""
-        if not results:
-            return 0
+        """Store what came of attempts, with the outcomes; gives how many messages were settled.
+
+        Pushes in one transaction, multicasts in another: each takes its locks in the same order everywhere.
+        """
         now, wall = self._clock.now(), self._clock.wall()
-        async with self._pool.acquire() as connection, connection.transaction():
-            settled = await record(
-                connection,
-                [(each.attempt.before, each.attempt.sent, each.verdict) for each in results],
-                now=now,
-                wall=wall,
-                jitter=random.random,
-            )
+        pushes = [(each.attempt, each.verdict) for each in results if isinstance(each.attempt, Attempt)]
+        groups = [(each.attempt, each.verdict) for each in results if isinstance(each.attempt, GroupAttempt)]
+        told: Told = Counter()
+        if pushes:
+            async with self._pool.acquire() as connection, connection.transaction():
+                told += await record(connection, pushes, now=now, wall=wall, jitter=random.random)
+        if groups:
+            async with self._pool.acquire() as connection, connection.transaction():
+                told += await record_groups(connection, groups, now=now, wall=wall, jitter=random.random)
         self._tell_of_stops(results)
-        return self._tell(settled)
+        return self._tell(told)
 
     async def measure(self) -> None:
         """Bring the gauge of unsettled deliveries up to date."""
@@ -240,7 +224,7 @@ class Dispatcher:
 
     def _tell_of_stops(self, results: Sequence[Result]) -> None:
         for result in results:
-            account, verdict = result.attempt.sent.request.account, result.verdict
+            account, verdict = result.attempt.account, result.verdict
             if isinstance(verdict, ChannelStopped) and self._seldom.is_due(account):
                 logger.error(
                     "LINE refuses account %s's access token (%d); its messages are held until it is changed "
@@ -249,12 +233,12 @@ class Dispatcher:
                     verdict.status,
                 )
 
-    def _tell(self, settled: Sequence[Delivery]) -> int:
-        if settled:
+    def _tell(self, told: Told) -> int:
+        if told:
             self._wake_relay()
-        for delivery in settled:
-            metrics.DELIVERIES.labels(delivery.request.campaign or "", delivery.state.value).inc()
-        unknown = sum(delivery.state is State.UNKNOWN for delivery in settled)
+        for (campaign, state), messages in told.items():
+            metrics.DELIVERIES.labels(campaign, state.value).inc(messages)
+        unknown = sum(messages for (_, state), messages in told.items() if state is State.UNKNOWN)
         if unknown:
             logger.error("%d messages are unknown: LINE may have them; settle them as the runbook says", unknown)
-        return len(settled)
+        return told.total()

@@ -7,13 +7,16 @@ from todoke_dispatcher.domain.verdict import Answer
 
 
 class LinePort(Protocol):
-    """LINE's push endpoint (https://developers.line.biz/en/reference/messaging-api/#send-push-message)."""
+    """LINE's endpoints for sending (https://developers.line.biz/en/reference/messaging-api/#send-push-message).
+
+    Any exception means that LINE may have taken it: no retry and no interpretation happens in here.
+    """
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
-        """Send the exact `body` once, with the retry key, as the account; give whatever LINE answered.
+        """Send the exact `body` once, with the retry key, as the account; give whatever LINE answered."""
 
-        Any exception means that LINE may have taken it: no retry and no interpretation happens in here.
-        """
+    async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
+        """The same to several people: LINE takes it for all of them, or for none."""
 
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """Link the rich menu of this alias to the user, None: unlink theirs; give LINE's last answer.

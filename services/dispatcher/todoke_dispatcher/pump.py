@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.dispatcher import Dispatcher, Result
+from todoke_dispatcher.multicasting import GroupAttempt
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS
 from todoke_shared.telemetry.loops import Loops
 
@@ -20,11 +21,12 @@ POLL_SECONDS = 0.1
 """How late a retry, another process's message or a free slot may be noticed; our own requests wake us at once."""
 RELEASE_SECONDS = 1.0
 MEASURE_SECONDS = 10.0
-RECORD_AT_ONCE = 500
+RECORD_AT_ONCE = 2_000
+"""Messages, after which no more results are added: a transaction of some 50 ms."""
 
 
 class Pump:
-    """Keeps up to `max_in_flight` messages between claim and record."""
+    """Keeps up to `max_in_flight` requests between claim and record."""
 
     def __init__(self, dispatcher: Dispatcher, max_in_flight: int) -> None:
         self._dispatcher = dispatcher
@@ -57,16 +59,18 @@ class Pump:
             task = asyncio.create_task(self._send(attempt))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
-        return bool(claimed.attempts or claimed.settled)
+        return bool(claimed.attempts or claimed.settled or claimed.formed)
 
-    async def _send(self, attempt: Attempt) -> None:
+    async def _send(self, attempt: Attempt | GroupAttempt) -> None:
         self._results.put_nowait(await self._dispatcher.send(attempt))
 
     async def record_once(self) -> None:
         """Record what has come in since the last time, and wait for something when nothing has."""
         results = [await self._results.get()]
-        while not self._results.empty() and len(results) < RECORD_AT_ONCE:
+        messages = results[0].messages
+        while not self._results.empty() and messages < RECORD_AT_ONCE:
             results.append(self._results.get_nowait())
+            messages += results[-1].messages
         try:
             await self._dispatcher.record(results)
         except BaseException:

@@ -1,44 +1,71 @@
-"""What became of deliveries -> the ledger, the month's quota, the channel and the outcomes, in one transaction.
+"""What became of deliveries and multicasts -> the ledger, the month's quota, the channel and the outcomes.
 
+Each of these functions belongs into one transaction.
 May block: on PostgreSQL. May lose: nothing; what is not recorded is attempted again with its key, and LINE answers 409.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
-from todoke_dispatcher.adapters import channels, deliveries
+from todoke_dispatcher.adapters import channels, deliveries, multicasts
+from todoke_dispatcher.adapters.stored_requests import read_stored
+from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.domain.conclude import CHANNEL_PAUSE, conclude
-from todoke_dispatcher.domain.delivery import Delivery
+from todoke_dispatcher.domain.delivery import TRANSITIONS, Delivery, Event, State
+from todoke_dispatcher.domain.multicast import GroupState, Multicast, member_state, split
 from todoke_dispatcher.domain.quota import month_of, parked_by
 from todoke_dispatcher.domain.verdict import ChannelStopped, MonthlyLimit, TooFast, Verdict
-from todoke_dispatcher.handlers import outcome
+from todoke_dispatcher.handlers import outcome, outcome_of
+from todoke_dispatcher.multicasting import GroupAttempt, GroupChange
 from todoke_shared.contracts.requests import Lane
+from todoke_shared.kafka.records import Outgoing
 from todoke_shared.postgres.stream import Connection, put_outbox
 
 Change = tuple[Delivery, Delivery]
 """A delivery before, and after."""
+Told = Counter[tuple[str, State]]
+"""How many messages ended or stand still, by campaign (empty for none) and state."""
 
 
 async def record(
     connection: Connection,
-    results: Sequence[tuple[Delivery, Delivery, Verdict]],
+    results: Sequence[tuple[Attempt, Verdict]],
     *,
     now: datetime,
     wall: datetime,
     jitter: Callable[[], float],
-) -> list[Delivery]:
-    """Store the verdicts on attempts, each as (claimed, sent, verdict). Gives the deliveries settled by it."""
-    changes = [(sent, conclude(before, sent, verdict, wall=wall, jitter=jitter())) for before, sent, verdict in results]
-    settled = await settle(connection, changes, now=now, wall=wall)
-    for sent, verdict in {
-        (sent.request.account, sent.lane, type(verdict)): (sent, verdict) for _, sent, verdict in results
-    }.values():
-        await _tell_channel(connection, sent, verdict, wall)
-    return settled
+) -> Told:
+    """Store the verdicts on pushes; gives what was settled by them."""
+    changes = [
+        (each.sent, conclude(each.before, each.sent, verdict, wall=wall, jitter=jitter())) for each, verdict in results
+    ]
+    told = await settle(connection, changes, now=now, wall=wall)
+    verdicts = {(each.account, each.sent.lane, type(verdict)): verdict for each, verdict in results}
+    for (account, lane, _), verdict in verdicts.items():
+        await _tell_channel(connection, account, lane, verdict, wall)
+    return told
 
 
-async def settle(connection: Connection, changes: Sequence[Change], *, now: datetime, wall: datetime) -> list[Delivery]:
+async def record_groups(
+    connection: Connection,
+    results: Sequence[tuple[GroupAttempt, Verdict]],
+    *,
+    now: datetime,
+    wall: datetime,
+    jitter: Callable[[], float],
+) -> Told:
+    """Store the verdicts on multicasts; gives what was settled by them."""
+    changes = [
+        (each.sent, conclude(each.before, each.sent, verdict, wall=wall, jitter=jitter())) for each, verdict in results
+    ]
+    told = await settle_groups(connection, changes, now=now, wall=wall)
+    for (account, _), verdict in {(each.account, type(verdict)): verdict for each, verdict in results}.items():
+        await _tell_channel(connection, account, "marketing", verdict, wall)
+    return told
+
+
+async def settle(connection: Connection, changes: Sequence[Change], *, now: datetime, wall: datetime) -> Told:
     """Store changed deliveries, give back their quota where it is free again, and put their outcomes into the outbox.
 
     Gives those that ended or stand still; a change that came too late leaves no trace.
@@ -48,7 +75,54 @@ async def settle(connection: Connection, changes: Sequence[Change], *, now: date
     await _give_back(connection, changes)
     told = [(after, outcome(after, now)) for _, after in changes]
     await put_outbox(connection, [record for _, record in told if record is not None])
-    return [after for after, record in told if record is not None]
+    return Counter((after.request.campaign or "", after.state) for after, record in told if record is not None)
+
+
+async def settle_groups(
+    connection: Connection, changes: Sequence[GroupChange], *, now: datetime, wall: datetime
+) -> Told:
+    """Store changed multicasts, and what that means for their members; gives those that ended.
+
+    A change that came too late leaves no trace.
+    """
+    stored = await multicasts.store(connection, [after for _, after in changes], wall)
+    changes = [change for change in changes if change[0].id in stored]
+    await _split(connection, [change for change in changes if change[1].state is GroupState.SPLIT], wall)
+    dissolved = [change for change in changes if change[1].state is GroupState.DISSOLVED]
+    await _dissolve(connection, dissolved, wall)
+    told: Told = Counter()
+    outcomes: list[Outgoing] = []
+    for state in (State.ACCEPTED, State.UNKNOWN):
+        ended = [after.id for _, after in changes if member_state(after.state) is state]
+        if not ended:
+            continue
+        for member in await multicasts.settle_members(connection, ended, state, wall):
+            request = read_stored(member.request)
+            told[request.campaign or "", state] += 1
+            outcomes.append(outcome_of(request, member, state, now))
+    await put_outbox(connection, outcomes)
+    return told
+
+
+async def _split(connection: Connection, changes: Sequence[GroupChange], wall: datetime) -> None:
+    """Halves in place of groups that LINE has refused; the places in the month are theirs now."""
+    halves: list[Multicast] = []
+    for sent, _ in changes:
+        parts, alone = split(sent, month=sent.quota_month, wall=wall)
+        halves += parts
+        await multicasts.leave_alone(connection, alone, TRANSITIONS[State.ATTEMPTING, Event.LEAVE], wall)
+    await multicasts.add(connection, halves, wall)
+
+
+async def _dissolve(connection: Connection, changes: Sequence[GroupChange], wall: datetime) -> None:
+    """Their members wait again, each for itself, and their places in the month are free."""
+    state = member_state(GroupState.DISSOLVED)
+    if not changes or state is None:
+        return
+    await multicasts.free_members(connection, [after.id for _, after in changes], state, wall)
+    for before, _ in changes:
+        if before.quota_month is not None:
+            await channels.give_back(connection, before.account, before.quota_month, ["marketing"] * before.size)
 
 
 async def _give_back(connection: Connection, changes: Sequence[Change]) -> None:
@@ -60,14 +134,13 @@ async def _give_back(connection: Connection, changes: Sequence[Change]) -> None:
         await channels.give_back(connection, account, month, lanes)
 
 
-async def _tell_channel(connection: Connection, sent: Delivery, verdict: Verdict, wall: datetime) -> None:
+async def _tell_channel(connection: Connection, account: str, lane: Lane, verdict: Verdict, wall: datetime) -> None:
     """What an answer says about the whole channel."""
-    account = sent.request.account
     match verdict:
         case ChannelStopped(reason=reason):
             await channels.stop(connection, account, reason)
         case MonthlyLimit():
-            await channels.park(connection, account, month_of(wall), parked_by(sent.lane))
+            await channels.park(connection, account, month_of(wall), parked_by(lane))
         case TooFast():
             await channels.pause(connection, account, wall + CHANNEL_PAUSE)
         case _:

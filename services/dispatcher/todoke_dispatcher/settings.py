@@ -22,7 +22,13 @@ class DispatcherSettings(Settings):
         le=1_000_000,
         description="Requests a second that an account never exceeds, all dispatchers together; LINE's limit is 2,000",
     )
-    max_in_flight: int = Field(default=200, ge=1, description="Messages on their way to LINE at a time, per process")
+    multicast_rate: int = Field(
+        default=200,
+        ge=1,
+        le=1_000_000,
+        description="The same for multicasts of up to 500 messages each; LINE's limit is 200",
+    )
+    max_in_flight: int = Field(default=200, ge=1, description="Requests on their way to LINE at a time, per process")
     transactional_reserve: float = Field(
         default=0.1, ge=0, le=1, description="Share of an account's monthly limit that marketing leaves alone"
     )

@@ -78,7 +78,8 @@ class Segmenter:
 
     async def take_outcomes(self, records: Sequence[Record]) -> None:
         """Clicks on messages' links. What the dispatcher tells of its messages lies in the same topic."""
-        await self._take(records, _click)
+        now = self._clock.now()
+        await self._take(records, lambda record: _click(record, now))
 
     async def _take(self, records: Sequence[Record], parse: Parse, products: Sequence[ProductTold] = ()) -> None:
         """`products` is filled by `parse`."""
@@ -158,9 +159,9 @@ class _Decided:
             )
 
 
-def _click(record: Record) -> Happening | None:
+def _click(record: Record, now: datetime) -> Happening | None:
     """None without a look inside for what is no click: most outcomes are none."""
-    return from_outcome(Outcome.from_json(record.value)) if _CLICKED in (record.value or b"") else None
+    return from_outcome(Outcome.from_json(record.value), now) if _CLICKED in (record.value or b"") else None
 
 
 def _parse_all(records: Sequence[Record], parse: Parse) -> tuple[list[Happening], list[BadRecord]]:

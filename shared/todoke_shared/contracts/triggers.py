@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 
 TriggerKind = Literal["enter", "exit", "goal", "answer"]
+LONGEST_KEY = 255
 
 
 class Cause(Contract):
@@ -35,7 +36,7 @@ class TriggerRecord(Contract):
     campaign: Name
     person: UUID | None = None
     subject: str | None = Field(default=None, min_length=1, max_length=512)
-    key: str = Field(default="", max_length=255)
+    key: str = Field(default="", max_length=LONGEST_KEY)
     at: Instant
     cause: Cause | None = None
     context: dict[str, Any] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ An exception never leaves the handler here: under manual acknowledgement FastStr
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
@@ -34,6 +35,8 @@ FETCH_HELD_MS = 50
 """How long a broker holds a fetch with nothing to give. Kafka answers as soon as it has something; the embedded broker
 holds it to the end, so this is its latency."""
 LONGEST_PAUSE_SECONDS = 10.0
+MIN_PARTED = 100
+"""A transaction's own cost is shared by too few records in a part of a smaller batch."""
 
 _Batch = tuple[ConsumerRecord, ...]
 
@@ -50,15 +53,24 @@ class Consumption:
         """Take no new batch; a batch that waits for its next try is left for the next consumer."""
         self._stopping.set()
 
-    def subscribe(self, topics: Sequence[Topic], handler: BatchHandler, *, lane: str = "") -> None:
-        """Give every batch of `topics` to `handler`, again until it takes it. Call before the broker starts."""
+    def subscribe(
+        self, topics: Sequence[Topic], handler: BatchHandler, *, lane: str = "", side_by_side: int = 1
+    ) -> None:
+        """Give every batch of `topics` to `handler`, again until it takes it. Call before the broker starts.
+
+        `side_by_side`: into so many parts a large batch is cut by partition, each taken by itself, so that one is
+        thought about while PostgreSQL works on another. A partition's records stay in order and in one part.
+        """
         group = f"{self._group}-{lane}" if lane else self._group
 
         async def receive(message: KafkaMessage) -> None:
-            batch: _Batch = message.raw_message
             consumer: AIOKafkaConsumer = message.consumer
-            if await self._take(handler, [_record(record) for record in batch], group):
-                await _commit(consumer, batch)
+
+            async def take(part: _Batch) -> None:
+                if await self._take(handler, [_record(record) for record in part], group):
+                    await _commit(consumer, part)
+
+            await asyncio.gather(*map(take, _parts(message.raw_message, side_by_side)))
 
         # FastStream draws the AsyncAPI payload from the handler's annotation: the model of one record, though what it
         # hands over is our raw batch.
@@ -72,7 +84,7 @@ class Consumption:
             auto_offset_reset="earliest",  # aiokafka's default, latest, loses what came before the first commit
             ack_policy=AckPolicy.MANUAL,
             batch_timeout_ms=FETCH_WAIT_MS,
-            max_records=MAX_BATCH,
+            max_records=MAX_BATCH * side_by_side,
             session_timeout_ms=10_000,
             fetch_max_wait_ms=FETCH_HELD_MS,
             parser=parser.parse,
@@ -129,6 +141,19 @@ class _RawBatchParser:
 
 async def _whole_message(message: KafkaMessage) -> KafkaMessage:
     return message
+
+
+def _parts(batch: _Batch, number: int) -> list[_Batch]:
+    """A batch cut by partition into at most so many parts of about one size; a small one stays whole."""
+    if number == 1 or len(batch) < MIN_PARTED:
+        return [batch]
+    partitions: defaultdict[tuple[str, int], list[ConsumerRecord]] = defaultdict(list)
+    for record in batch:
+        partitions[record.topic, record.partition].append(record)
+    parts: list[list[ConsumerRecord]] = [[] for _ in range(min(number, len(partitions)))]
+    for records in sorted(partitions.values(), key=len, reverse=True):
+        min(parts, key=len).extend(records)
+    return [tuple(part) for part in parts]
 
 
 def _record(raw: ConsumerRecord) -> Record:

@@ -84,7 +84,7 @@ def test_no_order_of_messages_passes_the_limit(lanes: list[Lane], limit: int, re
     book = QuotaBook(NOVEMBER, limit, reserve)
     for lane in lanes:
         if book.admits(lane):
-            book = book.with_one(lane)
+            book = book.with_more(lane)
         elif lane == "transactional":
             assert book.transactional + book.marketing == limit
     assert book.transactional + book.marketing <= limit

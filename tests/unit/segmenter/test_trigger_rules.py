@@ -288,3 +288,11 @@ def test_a_campaign_asks_whether_somebody_is_in_a_segment() -> None:
         "other",
     ]
     assert [t.campaign for t in TriggerRules([asks, other]).decide(late, PERSON, state)] == ["other"]
+
+
+@pytest.mark.parametrize(("told", "key"), [("r-1", "r-1"), (0, "0"), (17, "17"), ("x" * 300, "x" * 255), (None, "")])
+def test_a_run_by_a_field_has_a_key_that_the_contract_takes(told: object, key: str) -> None:
+    """Zero is a number like any other, not "every run"; what is too long is cut, for it would be refused."""
+    booked = campaign({"on": "reservation.booked", "per": {"field": "reservation.id"}}, name="booked")
+    [trigger] = decide([booked], shop("reservation.booked", 1, {"reservation": {"id": told}}))
+    assert Trigger.from_json(trigger.to_json()).key == trigger.key == key

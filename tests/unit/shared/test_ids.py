@@ -59,6 +59,8 @@ def test_every_part_of_an_id_counts() -> None:
         *(ids.message_id(RUN, step) for step in ("0:a", "1:a")),
         *(ids.retry_key(MESSAGE, epoch) for epoch in (0, 1)),
         *(ids.outcome_id(MESSAGE, state) for state in ("held", "accepted")),
+        *(ids.multicast_id(MESSAGE, claim) for claim in (1, 2)),
+        *(ids.half_id(MESSAGE, half) for half in (0, 1)),
     ]
     assert len(set(made)) == len(made)
 

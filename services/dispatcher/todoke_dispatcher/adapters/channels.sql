@@ -4,7 +4,7 @@ WITH channel AS (
     INSERT INTO channels (account) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
 )
 INSERT INTO rates (account, endpoint)
-SELECT account, endpoint FROM unnest($1::text[]) AS account, unnest(ARRAY['push', 'rich_menu']) AS endpoint
+SELECT account, endpoint FROM unnest($1::text[]) AS account, unnest(ARRAY['multicast', 'push', 'rich_menu']) AS endpoint
  ORDER BY account, endpoint
 ON CONFLICT DO NOTHING;
 
@@ -13,8 +13,14 @@ ON CONFLICT DO NOTHING;
 SELECT account, stopped
   FROM channels c
  WHERE account = any($1::text[]) AND paused_until <= $2
-   AND EXISTS (SELECT FROM deliveries d
-                WHERE d.account = c.account AND d.state IN ('waiting', 'attempting') AND d.next_attempt_at <= $2);
+   AND (EXISTS (SELECT FROM deliveries d
+                 WHERE d.account = c.account AND d.state IN ('waiting', 'attempting') AND d.multicast_id IS NULL
+                   AND (d.lane = 'transactional' OR d.body IS NOT NULL) AND d.next_attempt_at <= $2)
+        OR EXISTS (SELECT FROM deliveries d
+                    WHERE d.account = c.account AND d.lane = 'marketing' AND d.state = 'waiting' AND d.body IS NULL
+                      AND d.multicast_id IS NULL AND d.next_attempt_at <= $2)
+        OR EXISTS (SELECT FROM multicasts m
+                    WHERE m.account = c.account AND m.state IN ('waiting', 'attempting') AND m.next_attempt_at <= $2));
 
 -- name: open_channels
 -- Accounts whose held messages may go on.

@@ -10,11 +10,13 @@ SELECT message_id, account, $1, shop, user_id, person_id, campaign, step, enrolm
 ON CONFLICT (message_id) DO NOTHING;
 
 -- name: lock_due
--- What an account may send: the transactional lane first, then the oldest. A lease that has run out is due like a retry.
+-- What an account may push: the transactional lane first, then the oldest. A lease that has run out is due like a retry.
+-- Marketing that was never attempted by itself is not here: it may leave with others (lock_fresh in multicasts.sql).
 SELECT message_id, lane, request, state, epoch, retry_key, body, ambiguous, first_attempt_at, next_attempt_at, attempts,
        claims, quota_month, reason, line_request_id
   FROM deliveries
- WHERE account = $1 AND state IN ('waiting', 'attempting') AND next_attempt_at <= $2
+ WHERE account = $1 AND state IN ('waiting', 'attempting') AND multicast_id IS NULL
+   AND (lane = 'transactional' OR body IS NOT NULL) AND next_attempt_at <= $2
  ORDER BY lane DESC, next_attempt_at
  LIMIT $3
    FOR UPDATE SKIP LOCKED;
@@ -78,7 +80,7 @@ RETURNING message_id;
 -- place in the month; the old place stays counted.
 UPDATE deliveries
    SET state = 'waiting', epoch = epoch + 1, retry_key = NULL, body = NULL, ambiguous = false, first_attempt_at = NULL,
-       next_attempt_at = $2, quota_month = NULL, reason = NULL, changed_at = $2
+       next_attempt_at = $2, quota_month = NULL, multicast_id = NULL, reason = NULL, changed_at = $2
  WHERE message_id = any($1::uuid[]) AND state = 'unknown'
 RETURNING message_id;
 

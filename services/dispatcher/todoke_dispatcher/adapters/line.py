@@ -1,4 +1,7 @@
-"""LINE's endpoints over HTTP. aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other)."""
+"""LINE's endpoints for sending and for rich menus over HTTP.
+
+aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other).
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,6 +13,7 @@ from todoke_dispatcher.domain.verdict import Answer
 from todoke_shared.jsons import loads
 
 PUSH_PATH = "/v2/bot/message/push"
+MULTICAST_PATH = "/v2/bot/message/multicast"
 _LONGEST_ANSWER = 64 * 1024
 """LINE's answers have a few hundred bytes; a broken proxy's page is not read to its end."""
 
@@ -19,25 +23,18 @@ class LineClient:
 
     def __init__(self, session: aiohttp.ClientSession, api_url: str, tokens: Mapping[str, str]) -> None:
         self._session = session
-        self._url = api_url.rstrip("/") + PUSH_PATH
+        self._push_url = api_url.rstrip("/") + PUSH_PATH
+        self._multicast_url = api_url.rstrip("/") + MULTICAST_PATH
         self._bot_url = api_url.rstrip("/") + "/v2/bot"
         self._authorization = {account: f"Bearer {token}" for account, token in tokens.items()}
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """One request, no retry. Raises aiohttp.ClientError, OSError or TimeoutError: LINE may have taken it."""
-        headers = {
-            "Authorization": self._authorization[account],
-            "Content-Type": "application/json",
-            "X-Line-Retry-Key": str(retry_key),
-        }
-        # A redirect would carry the token to another host, and turn the POST into a GET.
-        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
-            return Answer(
-                status=response.status,
-                body=await _read(response),
-                request_id=response.headers.get("x-line-request-id"),
-                accepted_request_id=response.headers.get("x-line-accepted-request-id"),
-            )
+        return await self._post(self._push_url, account, retry_key, body)
+
+    async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
+        """The same as `push`, to several."""
+        return await self._post(self._multicast_url, account, retry_key, body)
 
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """One or two requests, no retry. Raises as `push` does; ValueError when LINE's answer names no menu.
@@ -56,6 +53,21 @@ class LineClient:
         url = self._bot_url + path
         async with self._session.request(method, url, headers=headers, allow_redirects=False) as response:
             return Answer(response.status, await _read(response), response.headers.get("x-line-request-id"))
+
+    async def _post(self, url: str, account: str, retry_key: UUID, body: bytes) -> Answer:
+        headers = {
+            "Authorization": self._authorization[account],
+            "Content-Type": "application/json",
+            "X-Line-Retry-Key": str(retry_key),
+        }
+        # A redirect would carry the token to another host, and turn the POST into a GET.
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            return Answer(
+                status=response.status,
+                body=await _read(response),
+                request_id=response.headers.get("x-line-request-id"),
+                accepted_request_id=response.headers.get("x-line-accepted-request-id"),
+            )
 
 
 @asynccontextmanager

@@ -16,10 +16,11 @@ _MENUS = UUID("6a9b1a5e-1111-4000-8000-000000000000")
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptedPush:
-    """A message that LINE took."""
+class AcceptedRequest:
+    """A push or multicast that LINE took."""
 
     account: str
+    to: tuple[str, ...]
     retry_key: UUID
     body: bytes
     request_id: str
@@ -27,37 +28,31 @@ class AcceptedPush:
 
 @dataclass
 class MemoryLine:
-    """A `LinePort`. Retry keys live for as long as this object; `quota` None = no monthly limit.
+    """A `LinePort`. Retry keys live until `forget_keys`; `quota` None = no monthly limit.
 
-    `accounts` are those whose token LINE knows; `faults` meet the coming requests in turn, one each.
+    `accounts` are those whose token LINE knows; `faults` meet the coming requests in turn, one each. A request to any
+    of the `never_existed`, user ids that nobody has, is refused.
     """
 
     accounts: frozenset[str] = frozenset({"main"})
     quota: int | None = None
     faults: deque[Fault] = field(default_factory=deque)
-    accepted: list[AcceptedPush] = field(default_factory=list)
+    never_existed: frozenset[str] = frozenset()
+    accepted: list[AcceptedRequest] = field(default_factory=list)
     menus: dict[str, str] = field(default_factory=dict)
     """Rich menus by alias, of every account."""
     linked: dict[tuple[str, str], str] = field(default_factory=dict)
     """By account and user."""
     requests: list[tuple[UUID, bytes]] = field(default_factory=list)
-    _by_key: dict[tuple[str, UUID], AcceptedPush] = field(default_factory=dict)
+    _by_key: dict[tuple[str, UUID], AcceptedRequest] = field(default_factory=dict)
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """Answer as LINE does. ConnectionResetError when a fault says so, the message taken or not."""
-        self.requests.append((retry_key, body))
-        request_id = str(uuid5(retry_key, str(len(self.requests))))
-        if account not in self.accounts:
-            return _refusal(401, "Authentication failed", request_id)
-        fault = self.faults.popleft() if self.faults else None
-        if fault == "reset":
-            raise ConnectionResetError("the network is away")
-        if fault is not None and fault != "reset_after_accept":
-            return _faulty(fault, request_id)
-        answer = self._take(account, retry_key, body, request_id)
-        if fault == "reset_after_accept":
-            raise ConnectionResetError("accepted, and the answer was lost")
-        return answer
+        return self._answer(account, retry_key, body, _push_recipient(body))
+
+    async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
+        """Answer as LINE does: it takes the request for everybody, or for nobody, and does not say because of whom."""
+        return self._answer(account, retry_key, body, _multicast_recipients(body))
 
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """Answer as LINE does, the faults as in `push`."""
@@ -79,28 +74,57 @@ class MemoryLine:
             raise ConnectionResetError("accepted, and the answer was lost")
         return Answer(200, b"{}", request_id)
 
-    def _take(self, account: str, retry_key: UUID, body: bytes, request_id: str) -> Answer:
-        earlier = self._by_key.get((account, retry_key))
+    def _answer(self, account: str, retry_key: UUID, body: bytes, to: tuple[str, ...]) -> Answer:
+        self.requests.append((retry_key, body))
+        request_id = str(uuid5(retry_key, str(len(self.requests))))
+        if account not in self.accounts:
+            return _refusal(401, "Authentication failed", request_id)
+        fault = self.faults.popleft() if self.faults else None
+        if fault == "reset":
+            raise ConnectionResetError("the network is away")
+        if fault is not None and fault != "reset_after_accept":
+            return _faulty(fault, request_id)
+        answer = self._take(AcceptedRequest(account, to, retry_key, body, request_id))
+        if fault == "reset_after_accept":
+            raise ConnectionResetError("accepted, and the answer was lost")
+        return answer
+
+    def forget_keys(self) -> None:
+        """What LINE does 24 hours after it has accepted a request: the same key would send again."""
+        self._by_key.clear()
+
+    def _take(self, request: AcceptedRequest) -> Answer:
+        earlier = self._by_key.get((request.account, request.retry_key))
         if earlier is not None:
-            conflict = _refusal(409, "The retry key is already accepted", request_id)
-            return Answer(409, conflict.body, request_id, accepted_request_id=earlier.request_id)
-        if not _is_push(body):
-            return _refusal(400, "The request body has 1 error(s)", request_id)
-        if self.quota is not None and len(self.accepted) >= self.quota:
-            return _refusal(429, "You have reached your monthly limit.", request_id)
-        push = AcceptedPush(account, retry_key, body, request_id)
-        self._by_key[account, retry_key] = push
-        self.accepted.append(push)
-        return Answer(200, dumps({"sentMessages": [{"id": str(len(self.accepted))}]}), request_id)
+            conflict = _refusal(409, "The retry key is already accepted", request.request_id)
+            return Answer(409, conflict.body, request.request_id, accepted_request_id=earlier.request_id)
+        if not request.to or not _has_messages(request.body):
+            return _refusal(400, "The request body has 1 error(s)", request.request_id)
+        if not self.never_existed.isdisjoint(request.to):
+            return _refusal(400, "Failed to send messages", request.request_id)
+        if self.quota is not None and sum(len(each.to) for each in self.accepted) + len(request.to) > self.quota:
+            return _refusal(429, "You have reached your monthly limit.", request.request_id)
+        self._by_key[request.account, request.retry_key] = request
+        self.accepted.append(request)
+        return Answer(200, dumps({"sentMessages": [{"id": str(len(self.accepted))}]}), request.request_id)
 
 
-def _is_push(body: bytes) -> bool:
-    """Whether LINE would take it: `to` and 1 to 5 message objects, each with a type, a text not empty."""
-    push = loads(body)
-    messages = push.get("messages")
+def _push_recipient(body: bytes) -> tuple[str, ...]:
+    to = loads(body).get("to")
+    return (to,) if isinstance(to, str) else ()
+
+
+def _multicast_recipients(body: bytes) -> tuple[str, ...]:
+    """1 to 500 of them, none twice: what LINE would deliver once must not be asked for as two."""
+    to = loads(body).get("to")
+    return tuple(to) if isinstance(to, list) and len(to) <= 500 and len(set(to)) == len(to) else ()
+
+
+def _has_messages(body: bytes) -> bool:
+    """Whether there are 1 to 5 message objects, each with a type, a text not empty."""
+    messages = loads(body).get("messages")
     return (
-        isinstance(push.get("to"), str)
-        and isinstance(messages, list)
+        isinstance(messages, list)
         and 1 <= len(messages) <= 5
         and all(message.get("type") and message.get("text", " ") for message in messages)
     )

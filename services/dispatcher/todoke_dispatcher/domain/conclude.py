@@ -1,9 +1,11 @@
-"""What follows from a verdict for its delivery: pure, so that every path can be walked by a property test."""
+"""What follows from a verdict for its delivery or its multicast: pure, so that a property test can walk every path."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from todoke_dispatcher.domain.delivery import KEY_LIFE, Delivery, Event
+from todoke_dispatcher.domain.multicast import Multicast
 from todoke_dispatcher.domain.verdict import (
     Accepted,
     ChannelStopped,
@@ -14,6 +16,9 @@ from todoke_dispatcher.domain.verdict import (
     Unclear,
     Verdict,
 )
+
+Sent = TypeVar("Sent", Delivery, Multicast)
+"""What goes out in one request: one answer means the same for both."""
 
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=10)
@@ -30,8 +35,8 @@ def backoff(attempts: int, jitter: float) -> timedelta:
     return step * (0.5 + jitter / 2)
 
 
-def conclude(before: Delivery, sent: Delivery, verdict: Verdict, *, wall: datetime, jitter: float) -> Delivery:
-    """The delivery after an attempt. `before`: as it was claimed; `sent`: as it was stored for the attempt.
+def conclude(before: Sent, sent: Sent, verdict: Verdict, *, wall: datetime, jitter: float) -> Sent:
+    """The delivery or multicast after an attempt. `before`: as it was claimed; `sent`: as it was stored for it.
 
     Its quota is given back exactly when LINE has definitively not taken it and it will not be tried again soon.
     """
@@ -52,15 +57,18 @@ def conclude(before: Delivery, sent: Delivery, verdict: Verdict, *, wall: dateti
             return stand_still(replace(sent, ambiguous=before.ambiguous), wall, reason)
 
 
-def stand_still(delivery: Delivery, wall: datetime, reason: str) -> Delivery:
-    """Its channel may not send: held, or, when LINE may have it, looked at again until its key's life is over."""
-    if delivery.ambiguous:
-        return _again(delivery, wall + STANDSTILL, reason)
-    since = delivery.next_attempt_at or wall  # held messages keep their order of age
-    return replace(delivery, state=delivery.apply(Event.HOLD), reason=reason, quota_month=None, next_attempt_at=since)
+def stand_still(sent: Sent, wall: datetime, reason: str) -> Sent:
+    """Its channel may not send: held (a multicast is dissolved: its messages are).
+
+    When LINE may have it, it is looked at again until its key's life is over.
+    """
+    if sent.ambiguous:
+        return _again(sent, wall + STANDSTILL, reason)
+    since = sent.next_attempt_at or wall  # held messages keep their order of age
+    return replace(sent, state=sent.apply(Event.HOLD), reason=reason, quota_month=None, next_attempt_at=since)
 
 
-def _again(delivery: Delivery, instant: datetime, reason: str) -> Delivery:
-    if delivery.ambiguous and delivery.first_attempt_at is not None:
-        instant = min(instant, delivery.first_attempt_at + KEY_LIFE)  # so that it is listed as unknown in time
-    return replace(delivery, state=delivery.apply(Event.RETRY), next_attempt_at=instant, reason=reason)
+def _again(sent: Sent, instant: datetime, reason: str) -> Sent:
+    if sent.ambiguous and sent.first_attempt_at is not None:
+        instant = min(instant, sent.first_attempt_at + KEY_LIFE)  # so that it is listed as unknown in time
+    return replace(sent, state=sent.apply(Event.RETRY), next_attempt_at=instant, reason=reason)

@@ -1,11 +1,13 @@
-"""Whether a due delivery goes out: first is it still worth sending, then may its channel send it now."""
+"""Whether a due delivery, or group of them, goes out: is it still worth sending, then may its channel send it now."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from todoke_dispatcher.domain.conclude import stand_still
+from todoke_dispatcher.domain.conclude import Sent, stand_still
 from todoke_dispatcher.domain.delivery import Delivery, Event
+from todoke_dispatcher.domain.multicast import Multicast
 from todoke_dispatcher.domain.quota import QuotaBook
+from todoke_shared.contracts.requests import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,28 @@ def worth_sending(delivery: Delivery, *, now: datetime, wall: datetime, has_bloc
     A message that LINE may have is neither dropped nor expired: only LINE knows (RELIABILITY: dispatcher).
     """
     if delivery.ambiguous:
-        if not delivery.key_is_over(wall):
-            return None
-        return _end(delivery, Event.GIVE_UP, "LINE may have it, and its retry key's life is over: an operator decides")
-    expires_at = delivery.request.expires_at
+        return _end(delivery, Event.GIVE_UP, _KEY_OVER) if delivery.key_is_over(wall) else None
+    reason = useless(delivery.request.expires_at, now=now, has_blocked=has_blocked)
+    return _end(delivery, Event.DROP, reason) if reason else None
+
+
+def useless(expires_at: datetime | None, *, now: datetime, has_blocked: bool) -> str | None:
+    """Why a message that LINE cannot have is not worth sending by the shop's time `now`, or None when it is."""
     if expires_at is not None and expires_at < now:
-        return _end(delivery, Event.DROP, "expired")
-    if has_blocked:
-        return _end(delivery, Event.DROP, "blocked")
-    return None
+        return "expired"
+    return "blocked" if has_blocked else None
+
+
+def worth_asking(multicast: Multicast, *, now: datetime, wall: datetime) -> Multicast | None:
+    """The group as it ends without being sent, or None when it is still worth sending as it is.
+
+    With a member that has expired it is dissolved, and each member is decided on for itself. A member who has blocked
+    the account since the group was formed stays: LINE delivers and counts nothing for them.
+    """
+    if multicast.ambiguous:
+        return _end(multicast, Event.GIVE_UP, _KEY_OVER) if multicast.key_is_over(wall) else None
+    reason = useless(multicast.expires_at, now=now, has_blocked=False)
+    return _end(multicast, Event.DROP, reason) if reason else None
 
 
 def cannot_render(delivery: Delivery, reason: str) -> Delivery:
@@ -41,21 +56,35 @@ def cannot_render(delivery: Delivery, reason: str) -> Delivery:
 
 def must_stand(delivery: Delivery, channel: Channel, book: QuotaBook, *, wall: datetime) -> Delivery | None:
     """The delivery as it waits for its channel, or None when it may go out now."""
-    if (stands := must_stand_by(delivery, channel, wall=wall)) is not None:
+    return _must_stand(delivery, channel, book, wall, lane=delivery.lane, messages=1)
+
+
+def group_must_stand(multicast: Multicast, channel: Channel, book: QuotaBook, *, wall: datetime) -> Multicast | None:
+    """The group as it waits for its channel, or as it is dissolved because of it, or None when it may go out now."""
+    return _must_stand(multicast, channel, book, wall, lane="marketing", messages=multicast.size)
+
+
+def _must_stand(  # noqa: PLR0913 - the whole of a decision
+    sent: Sent, channel: Channel, book: QuotaBook, wall: datetime, *, lane: Lane, messages: int
+) -> Sent | None:
+    if (stands := must_stand_by(sent, channel, wall=wall)) is not None:
         return stands
-    if book.parks(delivery.lane) or not (book.holds(delivery) or book.admits(delivery.lane)):
-        return stand_still(delivery, wall, "monthly limit")
+    if book.parks(lane) or not (book.holds(sent) or book.admits(lane, messages)):
+        return stand_still(sent, wall, "monthly limit")
     return None
 
 
-def must_stand_by(delivery: Delivery, channel: Channel, *, wall: datetime) -> Delivery | None:
+def must_stand_by(sent: Sent, channel: Channel, *, wall: datetime) -> Sent | None:
     """The same for what costs nothing of the month: only a channel that is stopped holds it."""
     if channel.stopped is None:
         return None
-    return stand_still(delivery, wall, f"channel stopped: {channel.stopped}")
+    return stand_still(sent, wall, f"channel stopped: {channel.stopped}")
 
 
-def _end(delivery: Delivery, event: Event, reason: str) -> Delivery:
+_KEY_OVER = "LINE may have it, and its retry key's life is over: an operator decides"
+
+
+def _end(sent: Sent, event: Event, reason: str) -> Sent:
     # What LINE may have stays counted: the month's ledger is never below LINE's own.
-    quota_month = delivery.quota_month if event is Event.GIVE_UP else None
-    return replace(delivery, state=delivery.apply(event), reason=reason, quota_month=quota_month, next_attempt_at=None)
+    quota_month = sent.quota_month if event is Event.GIVE_UP else None
+    return replace(sent, state=sent.apply(event), reason=reason, quota_month=quota_month, next_attempt_at=None)

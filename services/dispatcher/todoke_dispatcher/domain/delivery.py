@@ -4,6 +4,8 @@ Rules (RELIABILITY: delivery design; LINE-API.md: retry key):
 - Retry key and body are stored before the first attempt and never change within an epoch.
 - `ambiguous` means that LINE may have the message. While it is so, only LINE's answer to the same key settles it,
   or the key's life ends and the delivery is `unknown`. While it is not, we may still decide against sending.
+- One that leaves with others, as a multicast, is `attempting` from when the group is formed until the group ends; key,
+  body and `ambiguous` are the group's meanwhile (domain/multicast.py).
 - Only an operator leads out of `unknown`, into a new epoch: LINE would take it as a new, paid message.
 - The states without a way out are final.
 """
@@ -36,7 +38,7 @@ class Event(StrEnum):
     """What happens to a delivery."""
 
     ATTEMPT = "attempt"
-    """Claimed, key and body stored: the request goes out."""
+    """Claimed, key and body stored: the request goes out, for it alone or for the group that it is in."""
     RETRY = "retry"
     """No definitive answer yet: the same key and body again, later."""
     ACCEPT = "accept"
@@ -49,6 +51,8 @@ class Event(StrEnum):
     """The channel may not send now: monthly limit, or a token that LINE refuses."""
     RELEASE = "release"
     """The channel may send again."""
+    LEAVE = "leave"
+    """Its group is dissolved, or LINE has refused it and this message is alone now: LINE cannot have it."""
     GIVE_UP = "give up"
     """LINE may have it and the key's life is over."""
     RESEND = "resend"
@@ -65,6 +69,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ATTEMPTING, Event.ACCEPT): State.ACCEPTED,
     (State.ATTEMPTING, Event.FAIL): State.FAILED,
     (State.ATTEMPTING, Event.GIVE_UP): State.UNKNOWN,
+    (State.ATTEMPTING, Event.LEAVE): State.WAITING,
     (State.ATTEMPTING, Event.DROP): State.DROPPED,
     (State.ATTEMPTING, Event.HOLD): State.HELD,
     (State.HELD, Event.RELEASE): State.WAITING,
@@ -72,7 +77,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 BY_OPERATOR = frozenset({Event.RESEND})
 """Events that no program may cause."""
-ONLY_UNSENT = frozenset({Event.DROP, Event.HOLD})
+ONLY_UNSENT = frozenset({Event.DROP, Event.HOLD, Event.LEAVE})
 """Decisions that are ours only while LINE cannot have the message."""
 FINAL = frozenset(State) - {state for state, _ in TRANSITIONS}
 
@@ -114,7 +119,12 @@ class Delivery:
 
     def key_is_over(self, wall: datetime) -> bool:
         """Whether LINE may have it and would take the same key as a new message soon."""
-        return self.ambiguous and self.first_attempt_at is not None and wall - self.first_attempt_at >= KEY_LIFE
+        return is_key_over(self.first_attempt_at if self.ambiguous else None, wall)
+
+
+def is_key_over(since: datetime | None, wall: datetime) -> bool:
+    """Whether a key that LINE may have taken `since` then has too little of its life left."""
+    return since is not None and wall - since >= KEY_LIFE
 
 
 def begin_attempt(delivery: Delivery, body: bytes, *, wall: datetime, lease: timedelta, month: date | None) -> Delivery:

@@ -3,15 +3,22 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from math import ceil
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
-from todoke_dispatcher.domain.delivery import Delivery
 from todoke_shared.contracts.requests import Lane
 
 TOKYO = timezone(timedelta(hours=9))
 """Asia/Tokyo has had no summer time since 1951; a fixed offset needs no time zone files in a slim image."""
 
 Parked = Literal["marketing", "all"]
+
+
+class Counted(Protocol):
+    """What LINE counts: a delivery, or a group of them. `quota_month` is the month in which it has its place."""
+
+    @property
+    def quota_month(self) -> date | None:
+        """The first day of the month, or None."""
 
 
 def month_of(wall: datetime) -> date:
@@ -51,20 +58,20 @@ class QuotaBook:
         """Whether LINE's own word stops this lane until the month ends or an operator has seen to it."""
         return self.parked in {"all", lane}
 
-    def admits(self, lane: Lane) -> bool:
-        """Whether one more message of this lane fits."""
+    def admits(self, lane: Lane, messages: int = 1) -> bool:
+        """Whether so many more messages of this lane fit."""
         room = self.room(lane)
-        return room is None or room > 0
+        return room is None or room >= messages
 
-    def holds(self, delivery: Delivery) -> bool:
-        """Whether the delivery has its place in this month already."""
-        return delivery.quota_month == self.month
+    def holds(self, sent: Counted) -> bool:
+        """Whether the delivery, or each of the group, has its place in this month already."""
+        return sent.quota_month == self.month
 
-    def with_one(self, lane: Lane) -> Self:
-        """The book with one more message of this lane."""
+    def with_more(self, lane: Lane, messages: int = 1) -> Self:
+        """The book with so many more messages of this lane."""
         if lane == "transactional":
-            return replace(self, transactional=self.transactional + 1)
-        return replace(self, marketing=self.marketing + 1)
+            return replace(self, transactional=self.transactional + messages)
+        return replace(self, marketing=self.marketing + messages)
 
 
 def parked_by(lane: Lane) -> Parked:

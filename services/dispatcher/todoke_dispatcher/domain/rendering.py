@@ -1,4 +1,4 @@
-"""Message templates -> the exact body of a push request.
+"""Message templates -> the exact body of a request.
 
 A template is LINE's message objects; every string value in them is a Jinja2 template of its own, filled in before it
 becomes JSON, so nothing in it needs escaping. A missing variable fails the message: half a sentence is worse than none.
@@ -11,13 +11,13 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from todoke_dispatcher.domain.quota import TOKYO
 from todoke_shared.contracts.json_values import field_path
-from todoke_shared.jsons import dumps
+from todoke_shared.jsons import dumps, loads
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """LINE's limit of a request (LINE-API.md: sending)."""
@@ -102,12 +102,49 @@ def template_mistakes(message: object) -> Iterator[str]:
                 yield from template_mistakes(part)
 
 
-def push_body(to: str, messages: Sequence[object]) -> bytes:
-    """The exact body of a push request. RenderError when it is larger than LINE takes."""
-    body = dumps({"to": to, "messages": messages})
+def variables_of(template: object) -> frozenset[str]:
+    """The variables that any text of these messages may read. What differs in others only renders alike."""
+    match template:
+        case str():
+            return _variables_of(template)
+        case Mapping():
+            return frozenset().union(*(variables_of(part) for part in template.values()))
+        case list() | tuple():
+            return frozenset().union(*(variables_of(part) for part in template))
+        case _:
+            return frozenset()
+
+
+@lru_cache(maxsize=10_000)
+def _variables_of(text: str) -> frozenset[str]:
+    try:
+        return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
+    except TemplateSyntaxError:
+        return frozenset()  # it renders for nobody
+
+
+def content_of(messages: Sequence[object]) -> bytes:
+    """All of a request's body but its recipients: equal for two people exactly when they may get one multicast."""
+    return dumps({"messages": messages})
+
+
+def addressed(to: str | Sequence[str], content: bytes) -> bytes:
+    """The exact body of a push to one, or of a multicast to several. RenderError when it is larger than LINE takes."""
+    body = b'{"to":' + dumps(to) + b"," + content[1:]
     if len(body) > MAX_BODY_BYTES:
         raise RenderError(f"render: the body is {len(body):,} bytes; LINE takes at most {MAX_BODY_BYTES:,}")
     return body
+
+
+def recipients_and_content(body: bytes) -> tuple[list[str], bytes]:
+    """What `addressed` has put together for several, byte for byte."""
+    to, _, content = body.removeprefix(b'{"to":').partition(b"],")
+    return loads(to + b"]"), b"{" + content
+
+
+def push_body(to: str, messages: Sequence[object]) -> bytes:
+    """The exact body of a push request. RenderError when it is larger than LINE takes."""
+    return addressed(to, content_of(messages))
 
 
 def _fill(value: object, variables: Mapping[str, object], path: tuple[str | int, ...]) -> object:

@@ -18,9 +18,12 @@ def in_holdout(campaign: str, percent: int, person: UUID) -> bool:
 
 
 def arm(campaign: str, split: str, shares: Mapping[str, int], person: UUID) -> str:
-    """The branch of a split that the person takes, in proportion to the shares (whole numbers, in their order)."""
+    """The branch of a split that the person takes, in proportion to the shares (whole numbers).
+
+    They are counted by name: a campaign that comes back from PostgreSQL has lost the order of its file.
+    """
     place = _point("split", campaign, split, person) * sum(shares.values()) // _POINTS
-    for name, share in shares.items():
+    for name, share in sorted(shares.items()):
         if place < share:
             return name
         place -= share

@@ -39,10 +39,21 @@ async def claim_layout(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
     """Begin to write this release's layout, once older batches have ended. Waits while a newer one is in use."""
     while True:
         try:
-            return _check(await pool.fetchval(_SQL["raise_layout"], LAYOUT))
+            return await _claim(pool)
         except NewerLayoutError as error:
             logger.error("not started: %s", error)
-            await asyncio.sleep(WATCH_SECONDS)
+        except (asyncpg.QueryCanceledError, TimeoutError):
+            logger.warning("not started yet: a batch of an older release is still open")
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+async def _claim(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        layout = await connection.fetchval(_SQL["known_layout"])
+        if layout < LAYOUT:
+            await connection.execute(_SQL["queue"])
+            layout = await connection.fetchval(_SQL["raise_layout"], LAYOUT)
+        _check(layout)
 
 
 async def watch_layout(pool: "asyncpg.Pool[asyncpg.Record]", readiness: Readiness) -> None:

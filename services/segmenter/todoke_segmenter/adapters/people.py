@@ -101,8 +101,10 @@ async def lock_people(connection: Connection, happenings: Sequence[Happening]) -
     """Find or make the people whom these happenings concern, and lock them until the transaction ends."""
     locking = _Locking(connection)
     await locking.find({(happening.shop, name) for happening in happenings for name in happening.identifiers})
-    await locking.lock()
     linked = {(h.shop, name) for h in happenings if h.also or h.apart for name in h.identifiers}
+    if linked:
+        await locking.foresee_all_of(linked)
+    await locking.lock()
     if linked:
         await locking.find_all_of(linked)
     return People(Identities(locking.known, locking.became), locking.states, locking.shops, locking.memberships)
@@ -144,6 +146,13 @@ class _Locking:
             if left:
                 await self._look_up(sorted(key for key, identity in self.known.items() if identity.people & left))
 
+    async def foresee_all_of(self, keys: Iterable[Key]) -> None:
+        """Whom `find_all_of` will want, as far as one can tell unlocked: to be locked with the others, in one order."""
+        seen: set[UUID] = set()
+        while people := {p for key in keys for p in self.known[key].people} - seen:
+            seen |= people
+            self._learn(await self.connection.fetch(_SQL["identities_of"], sorted(people)))
+
     async def find_all_of(self, keys: Iterable[Key]) -> None:
         """Every identifier of the people whom these may mean: who is linked brings all that are theirs along."""
         await self._look_up(sorted(keys))
@@ -170,7 +179,8 @@ class _Locking:
             links = row["links"]
             identity = Identity(row["person_id"]) if links is None else _IDENTITY.decode(links)
             self.known[row["shop"], row["identifier"]] = identity
-            for person in identity.people if links else (identity.first,):
+            # Whose it is now is known by the row's own person, however many its links were merged into since.
+            for person in (*identity.people, row["person_id"]) if links else (identity.first,):
                 self.shops.setdefault(person, row["shop"])
 
     def _not_locked(self) -> set[UUID]:

@@ -10,7 +10,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from todoke_segmenter.adapters.segments import current_segments
-from todoke_shared.campaigns.model import Campaign
+from todoke_shared.campaigns.model import Campaign, If, Send, walk
 from todoke_shared.conditions import ConditionError, resolve_all, segments_named
 from todoke_shared.conditions.operands import one_of_these
 from todoke_shared.postgres.queries import load_queries
@@ -61,6 +61,7 @@ async def withdraw(pool: "asyncpg.Pool[asyncpg.Record]", name: str) -> None:
     """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(_SQL["lock"])
+        await connection.execute(_SQL["lock_campaigns"])
         segments = await current_segments(connection)
         one_of_these(name, (), [one.segment.segment for one in segments], "segment")
         users = [f"segment {one.segment.segment}" for one in segments if name in segments_named(one.segment.condition)]
@@ -81,10 +82,11 @@ async def _campaigns(connection: Connection) -> list[Campaign]:
 
 
 def _named_by(campaign: Campaign) -> frozenset[str]:
-    """The segments that its entry and exits ask for."""
-    rules = (campaign.enter, *campaign.exit)
+    """The segments that its entry, exits, goals and steps ask for."""
+    rules = (campaign.enter, *campaign.exit, *campaign.goal)
     events = frozenset(rule.segment for rule in rules if rule.segment is not None)
-    conditions = [rule.condition for rule in rules if rule.condition is not None]
+    steps = [step for _, step in walk(campaign.steps) if isinstance(step, Send | If)]
+    conditions = [one.condition for one in (*rules, *steps) if one.condition is not None]
     return events.union(*map(segments_named, conditions))
 
 

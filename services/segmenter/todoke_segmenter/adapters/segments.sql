@@ -20,6 +20,10 @@ SELECT segment, max(version) AS version FROM segment_versions GROUP BY segment;
 -- Two publishers take turns.
 SELECT pg_advisory_xact_lock(hashtext('todoke.publish-segments'));
 
+-- name: lock_campaigns!
+-- Nobody publishes a campaign meanwhile: the scheduler's lock of the same name.
+SELECT pg_advisory_xact_lock(hashtext('todoke.publish'));
+
 -- name: publish!
 -- The next version of a segment.
 INSERT INTO segment_versions (segment, version, revision, document) VALUES ($1, $2, $3, $4);

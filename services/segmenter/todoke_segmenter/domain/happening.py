@@ -1,6 +1,6 @@
 """A shop event, a LINE event or a click, as the segmenter sees each: it happened to a person at an instant."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ OUTCOMES_SOURCE = "todoke:outcomes"
 _CLICK_TELLS = ("message", "campaign", "step", "url")
 FRIENDSHIP_TYPES = frozenset({"line.follow", "line.unfollow", "friend.imported"})
 """What they tell is the LINE user's own, and goes where the LINE user goes."""
+_NEWS_FOR = timedelta(days=1)
 _CARRIED = frozenset(
     {"type", "mode", "timestamp", "webhookEventId", "deliveryContext", "replyToken", "follow", "postback"}
 )
@@ -167,8 +168,11 @@ def from_line_event(event: LineEvent) -> Happening | None:
     )
 
 
-def from_outcome(outcome: Outcome) -> Happening | None:
-    """A click on a link of a message; None for any other outcome, and where nobody knows whose message it was."""
+def from_outcome(outcome: Outcome, now: datetime) -> Happening | None:
+    """A click on a link of a message; None for any other outcome, and where nobody knows whose message it was.
+
+    One that is heard of more than a day late is history: the topic is read from its beginning by whoever is new to it.
+    """
     if outcome.state != "clicked" or outcome.person is None:
         return None
     told = outcome.model_dump(mode="json", include=set(_CLICK_TELLS), exclude_none=True)
@@ -180,6 +184,7 @@ def from_outcome(outcome: Outcome) -> Happening | None:
         at=outcome.at,
         data=EventData(),
         raw=told,
+        history=outcome.at < now - _NEWS_FOR,
         source=OUTCOMES_SOURCE,
     )
 

@@ -12,7 +12,7 @@ from todoke_segmenter.domain.happening import Happening
 from todoke_segmenter.domain.state import published_cart
 from todoke_shared.campaigns.asking import Tapped
 from todoke_shared.campaigns.model import Campaign, Per, PerField
-from todoke_shared.contracts.triggers import MadeCause, MadeTrigger, TriggerKind
+from todoke_shared.contracts.triggers import LONGEST_KEY, MadeCause, MadeTrigger, TriggerKind
 from todoke_shared.ids import trigger_id
 from todoke_shared.people import PersonState
 from todoke_shared.people.conditions import Compiled
@@ -99,7 +99,8 @@ def run_key(rule: Rule, news: News) -> str:
         case "order" | "cart":
             return str(news.raw.get(f"{per}_id") or "")
         case PerField(field=path):
-            return str(_at(news.raw, path) or "")
+            value = _at(news.raw, path)
+            return "" if value is None else str(value)[:LONGEST_KEY]
 
 
 def entry_context(carried: dict[str, Any], state: PersonState) -> dict[str, Any]:

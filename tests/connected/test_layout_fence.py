@@ -26,6 +26,7 @@ from todoke_shared.telemetry.health import Readiness, health_routes
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 PEOPLE = "SELECT person_id, state::text FROM people"
 
 
@@ -70,15 +71,56 @@ async def test_a_newer_release_waits_for_the_batch_in_hand(pool: Pool, monkeypat
         await layout.check_layout(busy)
         monkeypatch.setattr("todoke_segmenter.adapters.layout.LAYOUT", LAYOUT + 1)
         claiming = asyncio.create_task(claim_layout(pool))
-        async with asyncio.timeout(4):
-            while not await pool.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ):
-                await asyncio.sleep(0.01)
+        await waiting_for_a_lock(pool, 1)
         assert not claiming.done()
     await asyncio.wait_for(claiming, 4)
     assert await pool.fetchval("SELECT layout FROM state_layout") == LAYOUT + 1
     await segmenter(pool).take_ec_events([visit()])
+
+
+async def waiting_for_a_lock(pool: Pool, number: int) -> None:
+    """Return once so many connections wait for another's lock."""
+    async with asyncio.timeout(4):
+        while await pool.fetchval(WAITING) < number:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_newer_release_is_not_kept_waiting_by_batches_that_overlap(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A segmenter under load always has a batch open: those that begin after the newer one asked wait behind it."""
+    async with pool.acquire() as busy, busy.transaction():
+        await layout.check_layout(busy)
+        monkeypatch.setattr("todoke_segmenter.adapters.layout.LAYOUT", LAYOUT + 1)
+        claiming = asyncio.create_task(claim_layout(pool))
+        await waiting_for_a_lock(pool, 1)
+        next_batch = asyncio.create_task(segmenter(pool).take_ec_events([visit()]))
+        await waiting_for_a_lock(pool, 2)
+    await asyncio.wait_for(asyncio.gather(claiming, next_batch), 4)
+
+
+async def test_one_of_the_same_release_starts_beside_a_batch(pool: Pool) -> None:
+    """It has nothing to raise, and waits for nobody."""
+    async with pool.acquire() as busy, busy.transaction():
+        await layout.check_layout(busy)
+        await asyncio.wait_for(claim_layout(pool), 4)
+
+
+async def test_a_newer_release_goes_on_waiting_for_a_batch_that_is_long(
+    pool: Pool, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that came to its end in the meantime is made again: the service does not end with it."""
+    monkeypatch.setattr(layout, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("todoke_segmenter.adapters.layout.LAYOUT", LAYOUT + 1)
+    impatient = {"search_path": "segmenter", "statement_timeout": "50"}
+    async with asyncpg.create_pool(postgres_dsn, min_size=1, server_settings=impatient) as starting:
+        async with pool.acquire() as busy, busy.transaction():
+            await layout.check_layout(busy)
+            claiming = asyncio.create_task(claim_layout(starting))
+            await asyncio.sleep(0.2)
+            assert not claiming.done()
+        await asyncio.wait_for(claiming, 4)
+    assert await pool.fetchval("SELECT layout FROM state_layout") == LAYOUT + 1
 
 
 async def test_an_older_one_that_starts_waits_and_says_why(

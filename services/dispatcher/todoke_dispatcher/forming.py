@@ -1,0 +1,145 @@
+"""Marketing that waits -> multicasts, stored and not yet sent; and pushes, for what has no company.
+
+Nothing waits for company: this looks at what waits now. Forming groups and sending them are two transactions, since
+storing thousands of members takes longer than a time slot lives: what is formed is claimed like any stored multicast.
+May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
+May lose: nothing; a crash before the commit leaves the deliveries waiting, one after it leaves the group to anybody.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from todoke_dispatcher.adapters import channels, multicasts
+from todoke_dispatcher.adapters.multicasts import Fresh
+from todoke_dispatcher.adapters.stored_requests import read_stored
+from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime
+from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, useless, worth_sending
+from todoke_dispatcher.domain.delivery import Delivery
+from todoke_dispatcher.domain.grouping import LARGEST_GROUP, Candidate, form, group
+from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.domain.rendering import RenderError, addressed
+from todoke_dispatcher.settings import DispatcherSettings
+from todoke_dispatcher.templates import Contents, MissingTemplateError, UnreadableTemplateError, Version
+from todoke_shared.contracts.requests import MessageRequest
+from todoke_shared.errors import BadMessageError
+from todoke_shared.postgres.stream import Connection
+
+GROUPS_AT_ONCE = 8
+"""Storing them takes some 50 ms, which is how long a transactional message may have to wait for this process."""
+MOST_AT_ONCE = GROUPS_AT_ONCE * LARGEST_GROUP
+
+
+@dataclass(slots=True)
+class SortedFresh:
+    """Waiting messages told apart: to be grouped, ended here (before, after), and versions to fetch first."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    ended: list[tuple[Delivery, Delivery]] = field(default_factory=list)
+    unread: set[Version] = field(default_factory=set)
+    unreadable: list[UUID] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Formed:
+    """How many groups were stored, pushes begun, and deliveries that stand still, each before and after."""
+
+    groups: int = 0
+    pushes: list[Attempt] = field(default_factory=list)
+    standing: list[tuple[Delivery, Delivery]] = field(default_factory=list)
+
+
+def sort_fresh(fresh: Sequence[Fresh], contents: Contents, at: ClaimTime) -> SortedFresh:
+    """Decide for each whether it is still worth sending, and render those that are."""
+    result = SortedFresh()
+    for each in fresh:
+        try:
+            if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked):
+                before = delivery_of(each)
+                ended = worth_sending(before, now=at.now, wall=at.wall, has_blocked=each.has_blocked)
+                result.ended += [(before, ended)] if ended else []
+                continue
+            request = read_stored(each.request)
+            content = contents.of(request, each.request)
+            result.candidates.append(Candidate(each.message_id, request.to, content, each.expires_at, each.claims))
+        except RenderError as error:
+            before = delivery_of(each)
+            result.ended.append((before, cannot_render(before, str(error))))
+        except MissingTemplateError as error:
+            result.unread.add(error.version)
+        except (UnreadableTemplateError, BadMessageError, ValueError):
+            result.unreadable.append(each.message_id)
+    return result
+
+
+def is_crowd(candidates: Sequence[Candidate]) -> bool:
+    """Whether most of them have company, so that reading more at once is worth it."""
+    return 2 * sum(len(together) for together in group(candidates).groups) > len(candidates)
+
+
+def delivery_of(fresh: Fresh) -> Delivery:
+    """The delivery as the ledger has it. BadMessageError when this release cannot read its request."""
+    return Delivery(
+        fresh.message_id,
+        "marketing",
+        MessageRequest.from_json(fresh.request),
+        epoch=fresh.epoch,
+        next_attempt_at=fresh.next_attempt_at,
+        attempts=fresh.attempts,
+        claims=fresh.claims,
+    )
+
+
+class Former:
+    """Puts what waits into groups, within the month."""
+
+    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None], claimer: Claimer) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._claimer = claimer
+        self._small = settings.push_rate // settings.multicast_rate
+
+    async def form(  # noqa: PLR0913 - a transaction's whole matter
+        self,
+        connection: Connection,
+        channel: Channel,
+        candidates: Sequence[Candidate],
+        fresh: Sequence[Fresh],
+        *,
+        room: int,
+        wall: datetime,
+    ) -> Formed:
+        """Store groups with their places in the month, and begin up to `room` pushes. `fresh`: where they come from.
+
+        Groups beyond GROUPS_AT_ONCE stay untouched until the next time; those so small that pushes carry more a second
+        than multicasts are pushed.
+        """
+        month, limit = month_of(wall), self._limits[channel.account]
+        book = await channels.lock_quota(
+            connection, channel.account, month, limit, self._settings.transactional_reserve
+        )
+        left = 0 if channel.stopped is not None else book.room("marketing")
+        fitting = len(candidates) if left is None else min(left, len(candidates))
+        grouped = group(candidates[:fitting])
+        now, later = grouped.groups[:GROUPS_AT_ONCE], grouped.groups[GROUPS_AT_ONCE:]
+        formed = [form(channel.account, members, wall=wall, month=month) for members in now]
+        if formed:
+            places = sum(each.size for each in formed)
+            await channels.reserve(connection, channel.account, month, ["marketing"] * places, limit)
+            await multicasts.add(connection, formed, wall)
+        pushed = grouped.alone + [one for members in later if len(members) < self._small for one in members]
+        stored = {each.message_id: each for each in fresh}
+        sendable = [(delivery_of(stored[one.message_id]), addressed(one.to, one.content)) for one in pushed[:room]]
+        pushes, _ = await self._claimer.begin(connection, channel, sendable, wall)
+        book = book.with_more("marketing", fitting)
+        return Formed(len(formed), pushes, _standing(candidates[fitting:], stored, channel, book, wall))
+
+
+def _standing(
+    candidates: Sequence[Candidate], stored: Mapping[UUID, Fresh], channel: Channel, book: QuotaBook, wall: datetime
+) -> list[tuple[Delivery, Delivery]]:
+    """Those for which the month, or the channel, has no room, as they wait for it."""
+    deliveries = [delivery_of(stored[each.message_id]) for each in candidates]
+    stand = [(before, must_stand(before, channel, book, wall=wall)) for before in deliveries]
+    return [(before, after) for before, after in stand if after is not None]

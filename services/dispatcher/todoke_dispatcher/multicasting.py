@@ -1,0 +1,93 @@
+"""Multicasts that are due -> attempts, in one transaction an account.
+
+May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
+May lose: nothing; a group is stored with its recipients, body and key before this is called (forming.py).
+Order of locks, the same everywhere: multicasts, deliveries, then the month's quota, then the rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from todoke_dispatcher.adapters import channels, multicasts
+from todoke_dispatcher.claiming import ClaimTime
+from todoke_dispatcher.domain.decide import Channel, group_must_stand, worth_asking
+from todoke_dispatcher.domain.multicast import Multicast, begin_multicast
+from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.settings import DispatcherSettings
+from todoke_shared.postgres.stream import Connection
+
+GroupChange = tuple[Multicast, Multicast]
+"""A multicast before, and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAttempt:
+    """A multicast on its way: as it was claimed, as it is stored, and the instant (wall) that is its own."""
+
+    before: Multicast
+    sent: Multicast
+    slot: datetime
+
+    @property
+    def account(self) -> str:
+        """Whose messages they are."""
+        return self.sent.account
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Attempts, groups that end or stand still here, and how many are due and have no time slot yet."""
+
+    attempts: list[GroupAttempt] = field(default_factory=list)
+    changes: list[GroupChange] = field(default_factory=list)
+    waiting: int = 0
+
+
+class MulticastClaimer:
+    """Turns groups that are due into attempts, within the month and at the instants that are ours alone."""
+
+    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None]) -> None:
+        self._settings = settings
+        self._limits = limits
+
+    async def begin(self, connection: Connection, channel: Channel, limit: int, at: ClaimTime) -> Begun:
+        """Claim up to `limit` groups of the channel's account."""
+        due = await multicasts.lock_due(connection, channel.account, at.wall, limit)
+        if not due:
+            return Begun()
+        month, monthly = month_of(at.wall), self._limits[channel.account]
+        book = await channels.lock_quota(
+            connection, channel.account, month, monthly, self._settings.transactional_reserve
+        )
+        admitted, changes = admit_groups(due, channel, book, at)
+        endpoint = channels.Endpoint(channel.account, "multicast", self._settings.multicast_rate)
+        slots = (await channels.take_slots(connection, endpoint, at.wall, len(admitted))).instants()
+        lease = self._settings.lease
+        attempts = [
+            GroupAttempt(before, begin_multicast(before, wall=at.wall, lease=lease, month=month), slot)
+            for before, slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
+        ]
+        reserving = sum(attempt.before.size for attempt in attempts if not book.holds(attempt.before))
+        if reserving:
+            await channels.reserve(connection, channel.account, month, ["marketing"] * reserving, monthly)
+        await multicasts.begin(connection, [attempt.sent for attempt in attempts], at.wall)
+        return Begun(attempts, changes, len(admitted) - len(attempts))
+
+
+def admit_groups(
+    due: Sequence[Multicast], channel: Channel, book: QuotaBook, at: ClaimTime
+) -> tuple[list[Multicast], list[GroupChange]]:
+    """Those that may go out now, in order, and those that end or stand still."""
+    admitted: list[Multicast] = []
+    changes: list[GroupChange] = []
+    for multicast in due:
+        after = worth_asking(multicast, now=at.now, wall=at.wall)
+        after = after or group_must_stand(multicast, channel, book, wall=at.wall)
+        if after is not None:
+            changes.append((multicast, after))
+            continue
+        if not book.holds(multicast):
+            book = book.with_more("marketing", multicast.size)
+        admitted.append(multicast)
+    return admitted, changes
