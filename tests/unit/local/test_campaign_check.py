@@ -13,7 +13,7 @@ from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.yaml_files import FileMistakesError
 
 SHIPPED = Path(__file__).parents[3] / "campaigns"
-TO_COME = Path(__file__).parents[2] / "support" / "campaign_library"
+LIBRARY = Path(__file__).parents[3] / "docs" / "campaign-library"
 HEAD = """campaign: care
 class: marketing
 enter: {on: order.placed}
@@ -41,10 +41,10 @@ def test_the_shipped_campaigns_have_no_mistakes() -> None:
     ]
 
 
-def test_the_campaigns_to_come_have_no_mistakes() -> None:
+def test_the_campaigns_to_copy_from_have_no_mistakes() -> None:
     """Each says in its first line which feature of the shop it is, and LINE would take its messages."""
-    campaigns = check_campaigns(TO_COME, {"sleepers"})
-    files = sorted(TO_COME.glob("*.yaml"))
+    campaigns = check_campaigns(LIBRARY, {"sleepers"})
+    files = sorted(LIBRARY.glob("*.yaml"))
     assert [campaign.campaign for campaign in campaigns] == [file.stem for file in files]
     assert [file.name for file in files if not re.match(r"# F\d+", file.read_text(encoding="utf-8"))] == []
 

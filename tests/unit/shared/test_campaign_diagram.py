@@ -44,7 +44,7 @@ def drawn(text: str) -> tuple[list[str], list[tuple[str, str]]]:
 def campaigns() -> Iterator[Campaign]:
     """The whole language, the shipped campaigns and those to come."""
     yield Campaign.model_validate(read(WHOLE))
-    for folder in (ROOT / "campaigns", ROOT / "tests" / "support" / "campaign_library"):
+    for folder in (ROOT / "campaigns", ROOT / "docs" / "campaign-library"):
         yield from load_campaigns(folder)
 
 

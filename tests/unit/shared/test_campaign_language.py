@@ -29,7 +29,7 @@ from todoke_shared.campaigns.waits import OnDate, OnDay, UntilTime, UntilWeekday
 from todoke_shared.conditions import Compare
 
 ROOT = Path(__file__).parents[3]
-LIBRARIES = [ROOT / "campaigns", ROOT / "tests" / "support" / "campaign_library"]
+LIBRARIES = [ROOT / "campaigns", ROOT / "docs" / "campaign-library"]
 
 SHOPS = QuietHours(start=time(21), end=time(9))
 """What the shop keeps quiet."""

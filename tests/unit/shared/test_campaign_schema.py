@@ -14,7 +14,7 @@ from todoke_shared.campaigns.schema import ENTER_KEYS, KEYS, campaign_schema
 from todoke_shared.campaigns.source import load_campaigns
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = [ROOT / "campaigns", ROOT / "tests" / "support" / "campaign_library", ROOT / "docs" / "examples"]
+FOLDERS = [ROOT / "campaigns", ROOT / "docs" / "campaign-library", ROOT / "docs" / "examples"]
 SCHEMA = campaign_schema()
 EDITOR = Draft202012Validator(SCHEMA)
 
