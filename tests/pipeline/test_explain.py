@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.pipeline.test_campaign_language import HANA, HOUR, NOON, campaign, story
+from tests.pipeline.test_language_stories import HANA, HOUR, NOON, campaign, story
 from tests.support.line_webhooks import line_user_id
 from tests.support.shop_events import event, line_subject
 from todoke_local.cli import app
