@@ -6,9 +6,11 @@ PYTHON ?= python3
 LOCAL_UV := .todoke/uv/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(LOCAL_UV))
 RUN := $(UV) run --frozen
-# The quick ones share nothing and run side by side; the others have a Kafka to themselves, and the machine's whole speed.
+# The quick ones share nothing; the connected ones have servers of their own, file by file two at a time; what kills whole
+# processes has the machine to itself.
 QUICK_TESTS := tests/unit tests/pipeline
-SLOW_TESTS := tests/contract tests/connected tests/e2e
+CONNECTED_TESTS := tests/contract tests/connected
+WHOLE_TESTS := tests/e2e
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,14 +29,15 @@ demo: setup ## A day at a shop, from events to LINE messages, on this machine al
 
 test: setup ## All tests; on Apache Kafka where Docker, or Java 17 and Maven, are there
 	@$(RUN) pytest -n auto $(QUICK_TESTS)
-	@$(RUN) pytest $(SLOW_TESTS)
+	@$(RUN) pytest -n 2 --dist loadfile $(CONNECTED_TESTS)
+	@$(RUN) pytest $(WHOLE_TESTS)
 
 test-fast: setup ## Unit and pipeline tests alone
 	@$(RUN) pytest -n auto $(QUICK_TESTS)
 
 test-long: setup ## All tests in their long forms (more messages, more kills)
 	@TODOKE_TEST_LONG=1 $(RUN) pytest -n auto $(QUICK_TESTS)
-	@TODOKE_TEST_LONG=1 $(RUN) pytest $(SLOW_TESTS)
+	@TODOKE_TEST_LONG=1 $(RUN) pytest $(CONNECTED_TESTS) $(WHOLE_TESTS)
 
 check: setup ## Format, lint, types, import boundaries, declared dependencies, generated docs
 	@$(RUN) ruff format --check .

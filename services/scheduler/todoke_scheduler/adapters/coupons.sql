@@ -2,8 +2,8 @@
 -- The code of pool $1 for each step (of the runs $2, the steps $3, the people $4): the one that it has, or the next free
 -- one. Codes that another scheduler is giving away at this moment are left to it.
 WITH wanted AS (
-    SELECT w.*, row_number() OVER () AS number
-      FROM unnest($2::uuid[], $3::text[], $4::uuid[]) AS w (enrolment_id, step, person_id)
+    SELECT w.enrolment_id, w.step, w.person_id, row_number() OVER (ORDER BY w.place) AS number
+      FROM unnest($2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (enrolment_id, step, person_id, place)
      WHERE NOT EXISTS (
         SELECT FROM coupon_codes c WHERE c.enrolment_id = w.enrolment_id AND c.step = w.step
      )
