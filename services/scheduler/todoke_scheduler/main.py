@@ -14,7 +14,7 @@ from todoke_scheduler.adapters.timers import drop_days_over, next_due
 from todoke_scheduler.broadcasting import Broadcaster
 from todoke_scheduler.handlers import CLAIM, Scheduler
 from todoke_scheduler.settings import SchedulerSettings
-from todoke_shared.accounts import read_config
+from todoke_shared.accounts import Config, read_config
 from todoke_shared.campaigns.catalogue import RELOAD_SECONDS, CampaignCatalogue
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LANES, OUTCOMES
 from todoke_shared.kafka.catching_up import CatchingUp
@@ -23,7 +23,7 @@ from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.topics import end_offsets
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.stream import purge_inbox
-from todoke_shared.service import consuming, new_broker, open_room, serve
+from todoke_shared.service import Room, consuming, new_broker, open_room, serve
 from todoke_shared.telemetry.health import Readiness, health_routes
 from todoke_shared.telemetry.logs import set_up_logs
 
@@ -56,57 +56,69 @@ def create_app(settings: SchedulerSettings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with open_room(settings, NAME, readiness) as room:
-            catalogue = CampaignCatalogue(room.pool)
-            await catalogue.refresh()
-            config = read_config(settings.config)
-            scheduler = Scheduler(
-                room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake, shops=config.shops
-            )
-            await scheduler.refresh_segments()
-            shops = {name: account.shop for name, account in config.accounts.items()}
-            broadcaster = Broadcaster(room.pool, room.clock, catalogue, scheduler, wake=room.relay.wake, shops=shops)
-
-            async def reload() -> None:
-                await asyncio.sleep(RELOAD_SECONDS)
-                await catalogue.refresh()
-                await scheduler.refresh_segments()
-
-            ends = await end_offsets(settings.kafka_bootstrap_servers, CUSTOMER_TRIGGERS)
-            catching_up = CatchingUp(room.pool, cluster=room.cluster, topic=CUSTOMER_TRIGGERS.name, ends=ends)
-
-            async def catch_up() -> None:
-                while await scheduler.fire_due() == CLAIM:
-                    pass
-
-            async def fire() -> None:
-                if not await catching_up.is_done():
-                    await asyncio.sleep(POLL_SECONDS)
-                    return
-                fired = await scheduler.fire_due()
-                if fired == CLAIM:
-                    await asyncio.gather(*(catch_up() for _ in range(SIDE_BY_SIDE)))
-                elif not fired:
-                    due = await next_due(room.pool, by=room.clock.now())
-                    wait = POLL_SECONDS if due is None else room.clock.seconds_until(due)
-                    await asyncio.sleep(min(max(wait, SHORTEST_REST_SECONDS), POLL_SECONDS))
-
-            async def drop_days() -> None:
-                await drop_days_over(room.pool, room.clock.now())
-                await asyncio.sleep(DROP_SECONDS)
-
-            room.loops.start("campaigns", reload)
+            scheduler = await _open_scheduler(room, read_config(settings.config))
+            await _follow_timers(room, scheduler, settings.kafka_bootstrap_servers)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))
             room.loops.start("sends", lambda: forget_sent(room.pool, room.clock))
-            room.loops.start("timers", fire)
-            room.loops.start("timer-days", drop_days)
-            room.loops.start("broadcast-plans", broadcaster.plan_all)
-            room.loops.start("broadcasts", broadcaster.go_on_with_all)
             clicks = Clicks(room.pool, cluster=room.cluster)
             broker = new_broker(settings, NAME)
             async with consuming(broker, declare(broker, scheduler.take_triggers, clicks.take_outcomes), room):
                 yield
 
     return Starlette(routes=health_routes(readiness), lifespan=lifespan)
+
+
+async def _open_scheduler(room: Room, config: Config) -> Scheduler:
+    """It knows what is published, learns what will be, and carries out broadcasts beside what it is given."""
+    catalogue = CampaignCatalogue(room.pool)
+    scheduler = Scheduler(
+        room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake, shops=config.shops
+    )
+
+    async def learn() -> None:
+        await catalogue.refresh()
+        await scheduler.refresh_segments()
+
+    async def reload() -> None:
+        await asyncio.sleep(RELOAD_SECONDS)
+        await learn()
+
+    await learn()
+    shops = {name: account.shop for name, account in config.accounts.items()}
+    broadcaster = Broadcaster(room.pool, room.clock, catalogue, scheduler, wake=room.relay.wake, shops=shops)
+    room.loops.start("campaigns", reload)
+    room.loops.start("broadcast-plans", broadcaster.plan_all)
+    room.loops.start("broadcasts", broadcaster.go_on_with_all)
+    return scheduler
+
+
+async def _follow_timers(room: Room, scheduler: Scheduler, bootstrap_servers: str) -> None:
+    """Fire what is due, once the triggers that lie in the topic now have been taken: an exit may be among them."""
+    ends = await end_offsets(bootstrap_servers, CUSTOMER_TRIGGERS)
+    catching_up = CatchingUp(room.pool, cluster=room.cluster, topic=CUSTOMER_TRIGGERS.name, ends=ends)
+
+    async def work_off() -> None:
+        while await scheduler.fire_due() == CLAIM:
+            pass
+
+    async def fire() -> None:
+        if not await catching_up.is_done():
+            await asyncio.sleep(POLL_SECONDS)
+            return
+        fired = await scheduler.fire_due()
+        if fired == CLAIM:
+            await asyncio.gather(*(work_off() for _ in range(SIDE_BY_SIDE)))
+        elif not fired:
+            due = await next_due(room.pool, by=room.clock.now())
+            wait = POLL_SECONDS if due is None else room.clock.seconds_until(due)
+            await asyncio.sleep(min(max(wait, SHORTEST_REST_SECONDS), POLL_SECONDS))
+
+    async def drop_days() -> None:
+        await drop_days_over(room.pool, room.clock.now())
+        await asyncio.sleep(DROP_SECONDS)
+
+    room.loops.start("timers", fire)
+    room.loops.start("timer-days", drop_days)
 
 
 def run() -> None:

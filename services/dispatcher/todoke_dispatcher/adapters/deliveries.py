@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from todoke_dispatcher.adapters.changes import change_columns
 from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_shared.contracts.requests import Lane, MessageRequest
 from todoke_shared.errors import BadMessageError
@@ -101,14 +102,7 @@ async def store(connection: Connection, changed: Sequence[Delivery], wall: datet
         _SQL["store_changes"],
         wall,
         [each.message_id for each in changed],
-        [each.claims for each in changed],
-        [each.state.value for each in changed],
-        [each.ambiguous for each in changed],
-        [each.next_attempt_at for each in changed],
-        [each.attempts for each in changed],
-        [each.quota_month for each in changed],
-        [each.reason for each in changed],
-        [each.line_request_id for each in changed],
+        *change_columns(changed),
     )
     return {row["message_id"] for row in rows}
 

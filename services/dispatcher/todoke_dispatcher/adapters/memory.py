@@ -1,6 +1,7 @@
 """LINE in memory, for tests: it keeps LINE's promises about retry keys, tokens and the month, and fails on request."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID, uuid5
@@ -48,35 +49,34 @@ class MemoryLine:
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """Answer as LINE does. ConnectionResetError when a fault says so, the message taken or not."""
-        return self._answer(account, retry_key, body, _push_recipient(body))
+        return self._send(account, retry_key, body, _push_recipient(body))
 
     async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """Answer as LINE does: it takes the request for everybody, or for nobody, and does not say because of whom."""
-        return self._answer(account, retry_key, body, _multicast_recipients(body))
+        return self._send(account, retry_key, body, _multicast_recipients(body))
 
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """Answer as LINE does, the faults as in `push`."""
         request_id = str(uuid5(_MENUS, f"{account}|{to}|{alias}"))
-        if account not in self.accounts:
-            return _refusal(401, "Authentication failed", request_id)
-        fault = self.faults.popleft() if self.faults else None
-        if fault == "reset":
-            raise ConnectionResetError("the network is away")
-        if fault is not None and fault != "reset_after_accept":
-            return _faulty(fault, request_id)
+        return self._answer(account, request_id, lambda: self._link(account, to, alias, request_id))
+
+    def _link(self, account: str, to: str, alias: str | None, request_id: str) -> Answer:
         if alias is None:
             self.linked.pop((account, to), None)
         elif alias in self.menus:
             self.linked[account, to] = self.menus[alias]
         else:
             return _refusal(404, "richmenu alias not found", request_id)
-        if fault == "reset_after_accept":
-            raise ConnectionResetError("accepted, and the answer was lost")
         return Answer(200, b"{}", request_id)
 
-    def _answer(self, account: str, retry_key: UUID, body: bytes, to: tuple[str, ...]) -> Answer:
+    def _send(self, account: str, retry_key: UUID, body: bytes, to: tuple[str, ...]) -> Answer:
         self.requests.append((retry_key, body))
         request_id = str(uuid5(retry_key, str(len(self.requests))))
+        request = AcceptedRequest(account, to, retry_key, body, request_id)
+        return self._answer(account, request_id, lambda: self._take(request))
+
+    def _answer(self, account: str, request_id: str, take: Callable[[], Answer]) -> Answer:
+        """What `take` answers, unless the next fault is in the way."""
         if account not in self.accounts:
             return _refusal(401, "Authentication failed", request_id)
         fault = self.faults.popleft() if self.faults else None
@@ -84,7 +84,7 @@ class MemoryLine:
             raise ConnectionResetError("the network is away")
         if fault is not None and fault != "reset_after_accept":
             return _faulty(fault, request_id)
-        answer = self._take(AcceptedRequest(account, to, retry_key, body, request_id))
+        answer = take()
         if fault == "reset_after_accept":
             raise ConnectionResetError("accepted, and the answer was lost")
         return answer

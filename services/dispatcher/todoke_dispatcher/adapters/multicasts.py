@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from todoke_dispatcher.adapters.changes import change_columns
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.multicast import Alone, GroupState, Multicast
 from todoke_shared.postgres.queries import load_queries
@@ -97,14 +98,7 @@ async def store(connection: Connection, changed: Sequence[Multicast], wall: date
         _SQL["store_multicasts"],
         wall,
         [each.id for each in changed],
-        [each.claims for each in changed],
-        [each.state.value for each in changed],
-        [each.ambiguous for each in changed],
-        [each.next_attempt_at for each in changed],
-        [each.attempts for each in changed],
-        [each.quota_month for each in changed],
-        [each.reason for each in changed],
-        [each.line_request_id for each in changed],
+        *change_columns(changed),
     )
     return {row["id"] for row in rows}
 

@@ -21,26 +21,15 @@ def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
     to = person.line_users.get(campaign.account)
     if to is None:
         return None
-    return OwnRequest(
-        schema_version=1,
-        id=message_id(run.id, owed.step),
-        shop=run.shop,
-        account=campaign.account,
-        to=to,
-        person=run.person,
+    template = OwnTemplateRef(
         campaign=run.campaign,
-        step=owed.message,
-        enrolment=run.id,
-        due_at=owed.due_at,
-        expires_at=owed.due_at + campaign.expires if campaign.expires else None,
-        template=OwnTemplateRef(
-            campaign=run.campaign,
-            version=run.version,
-            message=owed.message,
-            variables=variables(run, person, named, now),
-            question=owed.question,
-        ),
+        version=run.version,
+        message=owed.message,
+        variables=variables(run, person, named, now),
+        question=owed.question,
     )
+    expires_at = owed.due_at + campaign.expires if campaign.expires else None
+    return _request(run, campaign, to, owed.step, due_at=owed.due_at, expires_at=expires_at, template=template)
 
 
 def menu_request(
@@ -50,16 +39,33 @@ def menu_request(
     to = person.line_users.get(campaign.account)
     if to is None:
         return None
+    return _request(run, campaign, to, link.step, due_at=now, rich_menu=link.menu or NO_RICH_MENU)
+
+
+def _request(  # noqa: PLR0913 - the fields in which requests differ
+    run: Enrolment,
+    campaign: Campaign,
+    to: str,
+    step: str,
+    *,
+    due_at: datetime,
+    expires_at: datetime | None = None,
+    template: OwnTemplateRef | None = None,
+    rich_menu: str | None = None,
+) -> OwnRequest:
+    """`step` is an effect's: its position and its name, and the name is what others are told."""
     return OwnRequest(
         schema_version=1,
-        id=message_id(run.id, link.step),
+        id=message_id(run.id, step),
         shop=run.shop,
         account=campaign.account,
         to=to,
         person=run.person,
         campaign=run.campaign,
-        step=link.step.partition(":")[2],
+        step=step.partition(":")[2],
         enrolment=run.id,
-        due_at=now,
-        rich_menu=link.menu or NO_RICH_MENU,
+        due_at=due_at,
+        expires_at=expires_at,
+        template=template,
+        rich_menu=rich_menu,
     )
