@@ -40,6 +40,21 @@ class LineServer:
         async with self._http.post("/sim/faults", json=rules) as answer:
             assert answer.status == 200, await answer.text()
 
+    async def end_faults(self) -> None:
+        """Let everything work again."""
+        async with self._http.delete("/sim/faults") as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def end_tokens(self) -> None:
+        """Let the channel access tokens that were issued be good no longer."""
+        async with self._http.delete("/sim/tokens") as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def advance(self, seconds: float) -> None:
+        """Move LINE's clock forward."""
+        async with self._http.post("/sim/clock", json={"advanceSeconds": seconds}) as answer:
+            assert answer.status == 200, await answer.text()
+
     async def accepted(self) -> list[dict[str, object]]:
         """The accepted requests, oldest first."""
         async with self._http.get("/sim/messages", params={"limit": 10_000}) as answer:

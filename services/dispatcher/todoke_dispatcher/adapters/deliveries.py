@@ -63,6 +63,14 @@ async def lock_due(
     return due, unreadable
 
 
+async def lock_over(connection: Connection, account: str, since: datetime, wall: datetime) -> list[Delivery]:
+    """Those that LINE may have taken at `since` or before, and that nobody asks about now; locked.
+
+    BadMessageError when this release cannot read one of them.
+    """
+    return [_delivery(row) for row in await connection.fetch(_SQL["lock_over"], account, since, wall)]
+
+
 async def put_off(connection: Connection, messages: Sequence[UUID], until: datetime) -> None:
     """Look at these again at `until`, and not before."""
     if messages:
