@@ -57,7 +57,7 @@ async def lock_due(
     unreadable: list[UUID] = []
     for row in await connection.fetch(_SQL["lock_due"], account, wall, limit):
         try:
-            due.append(_delivery(row))
+            due.append(delivery_of(row))
         except BadMessageError:
             unreadable.append(row["message_id"])
     return due, unreadable
@@ -68,7 +68,7 @@ async def lock_over(connection: Connection, account: str, since: datetime, wall:
 
     BadMessageError when this release cannot read one of them.
     """
-    return [_delivery(row) for row in await connection.fetch(_SQL["lock_over"], account, since, wall)]
+    return [delivery_of(row) for row in await connection.fetch(_SQL["lock_over"], account, since, wall)]
 
 
 async def put_off(connection: Connection, messages: Sequence[UUID], until: datetime) -> None:
@@ -135,7 +135,7 @@ async def count_unsettled(connection: Connection) -> dict[str, int]:
     return {row["lane"]: row["deliveries"] for row in await connection.fetch(_SQL["count_unsettled"])}
 
 
-def _delivery(row: asyncpg.Record) -> Delivery:
+def delivery_of(row: asyncpg.Record) -> Delivery:
     return Delivery(
         message_id=row["message_id"],
         lane=row["lane"],
