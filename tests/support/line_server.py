@@ -55,9 +55,9 @@ class LineServer:
         async with self._http.post("/sim/clock", json={"advanceSeconds": seconds}) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def accepted(self) -> list[dict[str, object]]:
-        """The accepted requests, oldest first."""
-        async with self._http.get("/sim/messages", params={"limit": 10_000}) as answer:
+    async def accepted(self, after: int = 0) -> list[dict[str, object]]:
+        """The accepted requests, oldest first, 10,000 at most: those behind the one whose `seq` is `after`."""
+        async with self._http.get("/sim/messages", params={"limit": 10_000, "after": after}) as answer:
             return list(json.loads(await answer.read())["messages"])
 
     async def person(self, user: str) -> dict[str, object]:
