@@ -1,12 +1,15 @@
 """The circuit breaker: one message at a time while LINE is away, and everything soon after it is back."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import todoke_dispatcher
 from tests.support.deliveries import NOON, delivery
 from todoke_dispatcher.breaking import Breakers
 from todoke_dispatcher.claiming import Attempt
@@ -14,6 +17,7 @@ from todoke_dispatcher.domain.breaker import IN_A_ROW, TRANSITIONS, Breaker, Bre
 from todoke_dispatcher.domain.verdict import Accepted, NotSent, Refused, TooFast, Unclear, Verdict
 
 DOWN = Unclear("LINE 500")
+README = Path(todoke_dispatcher.__file__).parents[1] / "README.md"
 POLL = timedelta(milliseconds=250)
 
 
@@ -162,6 +166,16 @@ def test_one_failure_in_ten_at_even_distances_never_opens_it(start: int, failing
     for index in range(start % 10, 1000):
         breaker = breaker.asked(NOON, NOON, answered=index % 10 != failing)
     assert breaker.is_closed
+
+
+def test_the_readme_draws_this_table() -> None:
+    """The diagram has exactly the transitions of the table."""
+    _, _, text = README.read_text(encoding="utf-8").partition("## While LINE does not answer")
+    text, _, _ = text.partition("\n## ")
+    drawn = re.findall(r"^\s+(\w+) --> (\w+): (.+)$", text, re.MULTILINE)
+    assert {(BreakerState(before), BreakerEvent(event), BreakerState(after)) for before, after, event in drawn} == {
+        (before, event, after) for (before, event), after in TRANSITIONS.items()
+    }
 
 
 def test_the_table_leads_from_everywhere_to_everywhere() -> None:
