@@ -130,7 +130,9 @@ async def _ours(bench: Bench, url: str, settings: DispatcherSettings, records: S
     async with (
         open_database() as dsn,
         await open_pool(dsn, application="dispatcher", schema="dispatcher") as pool,
-        open_line_of(url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS) as line,
+        open_line_of(
+            url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS
+        ) as line,
     ):
         dispatcher = Dispatcher(
             pool,

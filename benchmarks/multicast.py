@@ -157,7 +157,9 @@ async def _dispatcher(dsn: str, url: str, rate: int) -> AsyncIterator[tuple[Disp
     )
     async with (
         await open_pool(dsn, application="multicast", schema="dispatcher", size=POOL) as pool,
-        open_line_of(url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS) as line,
+        open_line_of(
+            url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS
+        ) as line,
     ):
         connections = [await pool.acquire() for _ in range(POOL)]
         pids = [await connection.fetchval("SELECT pg_backend_pid()") for connection in connections]
