@@ -222,6 +222,19 @@ async def test_a_message_that_is_alone_goes_out_five_seconds_after_lines_return(
     assert await bench.states() == {"accepted": 1}
 
 
+async def test_a_line_that_comes_and_goes_costs_no_more_than_twelve_attempts(bench: Bench) -> None:
+    """Calls are answered now and then, messages never: pauses are cut short, but not without end."""
+    line = MemoryLine()
+    dispatcher = bench.dispatcher(line)
+    await bench.take(dispatcher, request())
+    line.faults.extend(itertools.islice(itertools.cycle(ERRORS), 10_000))
+    while bench.clock.now() < NOON + timedelta(minutes=10):
+        line.is_down = not line.is_down
+        await dispatcher.send_some()
+        bench.clock.move_to(bench.clock.now() + timedelta(seconds=3))
+    assert 6 < len(line.requests) <= 12
+
+
 async def _ten_minutes(bench: Bench, dispatcher: Dispatcher, line: MemoryLine, *, step: int) -> list[int]:
     """How many messages were sent in each `step` seconds of them."""
     rounds = []

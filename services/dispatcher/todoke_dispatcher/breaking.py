@@ -39,10 +39,10 @@ class Breakers:
         return self._breakers[account].is_closed
 
     def claimed(self, account: str, attempts: Sequence[AnyAttempt]) -> None:
-        """These were claimed within the room: while the breaker is open, the one of them is the probe."""
+        """These were claimed within the room: while the breaker is open, the first of them is the probe."""
         breaker = self._breakers[account]
         if attempts and not breaker.is_closed:
-            [self._probes[account]] = attempts
+            self._probes[account] = attempts[0]
             self._breakers[account] = breaker.probe()
 
     def lets(self, attempt: AnyAttempt) -> bool:
