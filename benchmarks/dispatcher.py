@@ -15,7 +15,7 @@ import aiohttp
 from benchmarks.figures import Bench, Figure, Stopwatch
 from benchmarks.rooms import Pool, befriend, open_database, open_simulator
 from todoke_dispatcher.adapters.deliveries import count_unsettled
-from todoke_dispatcher.adapters.line import PUSH_PATH, open_line
+from todoke_dispatcher.adapters.line import PUSH_PATH, open_line_of
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.pump import pumping
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
@@ -127,11 +127,12 @@ async def run(bench: Bench) -> list[Figure]:
 
 async def _ours(bench: Bench, url: str, settings: DispatcherSettings, records: Sequence[Record]) -> Stopwatch:
     config = load_config(None)
-    tokens = {name: account.access_token for name, account in config.accounts.items()}
     async with (
         open_database() as dsn,
         await open_pool(dsn, application="dispatcher", schema="dispatcher") as pool,
-        open_line(url, tokens, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS) as line,
+        open_line_of(
+            url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS
+        ) as line,
     ):
         dispatcher = Dispatcher(
             pool,

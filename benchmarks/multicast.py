@@ -19,7 +19,7 @@ import aiohttp
 from benchmarks.figures import Bench, CpuClock, Figure, Stopwatch, cpu_of
 from benchmarks.rooms import Pool, befriend, open_database, open_simulator
 from todoke_dispatcher.adapters.deliveries import count_unsettled
-from todoke_dispatcher.adapters.line import MULTICAST_PATH, open_line
+from todoke_dispatcher.adapters.line import MULTICAST_PATH, open_line_of
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.domain.grouping import LARGEST_GROUP
 from todoke_dispatcher.pump import RECORD_AT_ONCE, pumping
@@ -165,10 +165,11 @@ async def _dispatcher(dsn: str, url: str, rate: int) -> AsyncIterator[tuple[Disp
         multicast_rate=rate,
         push_rate=min(10 * rate, NO_LIMIT),
     )
-    tokens = {name: account.access_token for name, account in config.accounts.items()}
     async with (
         await open_pool(dsn, application="multicast", schema="dispatcher", size=POOL) as pool,
-        open_line(url, tokens, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS) as line,
+        open_line_of(
+            url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS
+        ) as line,
     ):
         connections = [await pool.acquire() for _ in range(POOL)]
         pids = [await connection.fetchval("SELECT pg_backend_pid()") for connection in connections]

@@ -5,7 +5,8 @@ accounts:
   main:
     destination: U0123…                       # the bot's own user id, as webhooks name it
     channel_secrets: [env:LINE_MAIN_SECRET]   # two while one is being replaced
-    access_token: file:/run/secrets/line-main
+    access_token: file:/run/secrets/line-main # long-lived; or what short-lived ones are fetched with (docs/line.md):
+    # channel_id: "1234567890", and channel_secret: env:…, or assertion_key: file:… with assertion_key_id: …
     monthly_limit: 5000                       # optional: never send more in a month than this
 shops: …                                      # see todoke_shared.shops
 ```
@@ -14,7 +15,7 @@ shops: …                                      # see todoke_shared.shops
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -28,24 +29,44 @@ SIMULATOR_SECRET = "simulator-secret-main"  # noqa: S105
 
 
 class Account(BaseModel):
-    """A LINE official account. The two secret fields are references until `resolve`."""
+    """A LINE official account. The secret fields are references until `resolve`.
+
+    Its channel access token is `access_token`, or fetched as `channel_id`: with `channel_secret` (stateless tokens), or
+    with the private `assertion_key` that LINE knows by `assertion_key_id` (tokens v2.1).
+    https://developers.line.biz/en/docs/basics/channel-access-token/
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     destination: str | None = None
     channel_secrets: tuple[str, ...] = Field(min_length=1, max_length=2, repr=False)
-    access_token: str = Field(repr=False)
+    access_token: str | None = Field(default=None, repr=False)
+    channel_id: str | None = Field(default=None, pattern=r"^[0-9]{1,20}$")
+    channel_secret: str | None = Field(default=None, repr=False)
+    assertion_key: str | None = Field(default=None, repr=False)
+    assertion_key_id: str | None = Field(default=None, pattern=r"^[!-~]{1,100}$")
     shop: Name = "main"
     monthly_limit: int | None = Field(default=None, ge=0)
 
     def resolve(self) -> Self:
         """The same account with its secrets read."""
-        return self.model_copy(
-            update={
-                "channel_secrets": read_secrets(self.channel_secrets),
-                "access_token": read_secret(self.access_token),
-            }
-        )
+        given = {name: getattr(self, name) for name in ("access_token", "channel_secret", "assertion_key")}
+        read = {name: read_secret(reference) for name, reference in given.items() if reference is not None}
+        return self.model_copy(update={"channel_secrets": read_secrets(self.channel_secrets), **read})
+
+    @model_validator(mode="after")
+    def _has_one_way_to_a_token(self) -> Self:
+        fetched = (self.channel_id, self.channel_secret, self.assertion_key, self.assertion_key_id)
+        given = tuple(field is not None for field in fetched)
+        if self.access_token is not None:
+            if any(given):
+                raise ValueError("give access_token, or channel_id and what belongs to it, not both; see docs/line.md")
+        elif given not in ((True, True, False, False), (True, False, True, True)):
+            raise ValueError(
+                "give access_token, or channel_id with channel_secret, or channel_id with assertion_key and "
+                "assertion_key_id; see docs/line.md"
+            )
+        return self
 
 
 Part = TypeVar("Part", Account, Shop)

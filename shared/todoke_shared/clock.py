@@ -7,9 +7,14 @@ Both are PostgreSQL's clock, so that machines with wrong clocks agree (fault tes
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+DRIFT = 0.0002
+"""By how much a machine's clock may run faster than PostgreSQL's: a crystal's error, and an NTP correction's."""
+LONGEST_WAY = timedelta(seconds=1)
+"""A sample that is further behind was not slow: PostgreSQL's clock was set back."""
 
 
 class Clock(Protocol):
@@ -49,7 +54,15 @@ class SampledClock:
         self._sample = sample
 
     def resample(self, sample: ClockSample) -> None:
-        """Follow a newer sample from now on."""
+        """Follow a newer sample from now on, or what is known already where that is nearer to the truth.
+
+        A sample is late by its way back, and never ahead: of two the later time is the truer. Following each as it
+        comes would let a busy process's time jump by its pool's and network's delays, and its time slots with it.
+        """
+        known = self._sample.wall + timedelta(seconds=sample.monotonic - self._sample.monotonic) * (1 - DRIFT)
+        late = known - sample.wall
+        if timedelta(0) < late <= LONGEST_WAY:
+            sample = replace(sample, wall=known, now=sample.now + late * sample.rate)
         self._sample = sample
 
     @property

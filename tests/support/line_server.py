@@ -40,9 +40,24 @@ class LineServer:
         async with self._http.post("/sim/faults", json=rules) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def accepted(self) -> list[dict[str, object]]:
-        """The accepted requests, oldest first."""
-        async with self._http.get("/sim/messages", params={"limit": 10_000}) as answer:
+    async def end_faults(self) -> None:
+        """Let everything work again."""
+        async with self._http.delete("/sim/faults") as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def end_tokens(self) -> None:
+        """Let the channel access tokens that were issued be good no longer."""
+        async with self._http.delete("/sim/tokens") as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def advance(self, seconds: float) -> None:
+        """Move LINE's clock forward."""
+        async with self._http.post("/sim/clock", json={"advanceSeconds": seconds}) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def accepted(self, after: int = 0) -> list[dict[str, object]]:
+        """The accepted requests, oldest first, 10,000 at most: those behind the one whose `seq` is `after`."""
+        async with self._http.get("/sim/messages", params={"limit": 10_000, "after": after}) as answer:
             return list(json.loads(await answer.read())["messages"])
 
     async def person(self, user: str) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """One LINE official account: all that the platform keeps about it."""
 
+from todoke_line_simulator.access_tokens import AccessTokens
 from todoke_line_simulator.buckets import TokenBucket
 from todoke_line_simulator.link_tokens import LinkTokens
 from todoke_line_simulator.problems import rate_limited
@@ -24,6 +25,7 @@ class Account:
         self.retry_keys = RetryKeys()
         self.reply_tokens = ReplyTokens()
         self.link_tokens = LinkTokens()
+        self.access_tokens = AccessTokens()
         self.rich_menus = RichMenus()
         self.stats = AccountStats()
         self._simulator = simulator
@@ -52,5 +54,6 @@ class Account:
             "friends": self.friends.friend_count,
             "blocked": self.friends.blocked_count,
             "retryKeys": len(self.retry_keys),
+            "accessTokens": self.access_tokens.issued,
             "webhooks": stats.webhook_report(),
         }

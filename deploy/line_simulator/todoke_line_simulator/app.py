@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from todoke_line_simulator.clock import AdvancingClock
+from todoke_line_simulator.oauth_endpoint import oauth_routes
 from todoke_line_simulator.routes_line import line_routes
 from todoke_line_simulator.routes_sim import BadSimRequestError, SimRoutes
 from todoke_line_simulator.settings import SimulatorSettings
@@ -42,7 +43,12 @@ def create_app(
         await http.aclose()
 
     app = Starlette(
-        routes=[*line_routes(simulator), *SimRoutes(simulator).routes(), Route("/healthz", _healthz)],
+        routes=[
+            *line_routes(simulator),
+            *oauth_routes(simulator),
+            *SimRoutes(simulator).routes(),
+            Route("/healthz", _healthz),
+        ],
         exception_handlers={HTTPException: _not_found, BadSimRequestError: _bad_sim_request},
         lifespan=lifespan,
     )

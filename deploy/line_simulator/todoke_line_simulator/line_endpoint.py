@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from starlette.types import Receive, Scope, Send
 
+from todoke_line_simulator.accounts import Account
 from todoke_line_simulator.calls import EMPTY, Answer, Call, Handler, answer_error
 from todoke_line_simulator.faults import GARBAGE, FaultRule, refusal, seconds_of, status_of
 from todoke_line_simulator.problems import LineError
@@ -20,7 +21,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 _UNAUTHORIZED = answer_error(
     LineError(401, "Authentication failed. Confirm that the access token in the authorization header is valid.")
 )
-_Headers = dict[bytes, bytes]
+Headers = dict[bytes, bytes]
 
 
 class LineEndpoint:
@@ -38,11 +39,11 @@ class LineEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         body = await _read_body(receive)
-        headers: _Headers = dict(scope["headers"])
+        headers: Headers = dict(scope["headers"])
         request_id = str(uuid4())
-        account = self._simulator.authorized(headers.get(b"authorization"))
-        if account is None:
-            await send_answer(send, _UNAUTHORIZED, request_id)
+        account = self._who(scope, headers, body)
+        if isinstance(account, Answer):
+            await send_answer(send, account, request_id)
             return
         now = self._simulator.clock.now()
         account.stats.arrived(self._name, now)
@@ -69,7 +70,12 @@ class LineEndpoint:
         if rule is None or await _still_answers(rule, outcome, scope, receive):
             await send_answer(send, answer, request_id)
 
-    def _check(self, headers: _Headers, body: bytes) -> str | None:
+    def _who(self, scope: Scope, headers: Headers, body: bytes) -> Account | Answer:
+        """The account that asks, or what is answered to somebody unknown."""
+        del scope, body  # for those that name themselves there
+        return self._simulator.authorized(headers.get(b"authorization")) or _UNAUTHORIZED
+
+    def _check(self, headers: Headers, body: bytes) -> str | None:
         """Refuse (400, 413, 415) what is not fit for this endpoint; gives the retry key in lower case, if any."""
         if len(body) > MAX_BODY_BYTES:
             raise LineError(

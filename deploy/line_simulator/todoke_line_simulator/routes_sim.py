@@ -73,6 +73,7 @@ class SimRoutes:
             Route("/sim/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/sim/reset", self.reset, methods=["POST"]),
             Route("/sim/clock", self.clock, methods=["POST"]),
+            Route("/sim/tokens", self.tokens, methods=["DELETE"]),
         ]
 
     async def act(self, request: Request) -> Response:
@@ -155,6 +156,11 @@ class SimRoutes:
         """Move the simulator's clock forward."""
         self._simulator.clock.advance(_parse(ClockMove, await request.body()).advance_seconds)
         return _json({"now": iso(self._simulator.clock.now())})
+
+    async def tokens(self, request: Request) -> Response:
+        """End all tokens that an account was issued; the long-lived one of its settings stays."""
+        self._account(request.query_params.get("account")).access_tokens.revoke_all()
+        return _json({})
 
     def _account(self, name: str | None) -> Account:
         account = self._simulator.account(name)

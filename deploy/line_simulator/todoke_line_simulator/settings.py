@@ -39,6 +39,12 @@ class AccountSettings(BaseModel):
     """Default ``simulator-token-{name}``."""
     channel_secret: str = Field(default="", repr=False)
     """Default ``simulator-secret-{name}``."""
+    channel_id: str = Field(default="", pattern="^[0-9]*$")
+    """Default: ten digits, a hash of the name."""
+    assertion_public_key: str = ""
+    """The public key with which JWTs that ask for tokens are checked: a JWK, as it is registered in LINE's console."""
+    assertion_key_id: str = ""
+    """Its ``kid``."""
     destination: str = Field(default="", pattern="^(U[0-9a-f]{32})?$")
     """The bot's own user id, sent as ``destination`` in webhooks. Default: a hash of the name."""
     webhook_url: str = ""
@@ -56,6 +62,7 @@ class AccountSettings(BaseModel):
         derived = {
             "channel_access_token": f"simulator-token-{name}",
             "channel_secret": f"simulator-secret-{name}",
+            "channel_id": str(10**9 + int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), 16) % 10**9),
             "destination": "U" + hashlib.md5(f"bot|{name}".encode(), usedforsecurity=False).hexdigest(),
             "webhook_url": f"http://127.0.0.1:8080/webhooks/line/{name}",
         }
@@ -89,7 +96,7 @@ class SimulatorSettings(BaseSettings):
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:
         """Refuse two accounts that a request or a webhook could not tell apart."""
-        for field in ("name", "channel_access_token", "destination"):
+        for field in ("name", "channel_access_token", "channel_id", "destination"):
             if _repeats(getattr(account, field) for account in self.accounts):
                 raise ValueError(f"two accounts have the same {field}: give each account its own")
         return self

@@ -40,7 +40,15 @@ class Simulator:
 
     def authorized(self, authorization: bytes | None) -> Account | None:
         """The account whose channel access token the header carries."""
-        return self._by_authorization.get(authorization or b"")
+        known = self._by_authorization.get(authorization or b"")
+        if known is not None or authorization is None:
+            return known
+        value, now = authorization.removeprefix(b"Bearer ").decode("latin-1"), self.clock.now()
+        return next((each for each in self.accounts.values() if each.access_tokens.find(value, now)), None)
+
+    def channel(self, channel_id: str | None) -> Account | None:
+        """The account of that channel id."""
+        return next((each for each in self.accounts.values() if each.settings.channel_id == channel_id), None)
 
     def account(self, name: str | None) -> Account | None:
         """The account of that name; the first one when no name is given."""

@@ -26,6 +26,8 @@ _COMMANDS = {
     "report": "report",
     "coupons": "coupons",
     "explain": "explain",
+    "channels": "channels",
+    "deliveries": "deliveries",
     "keys": "keys",
     "links": "links",
     "privacy": "privacy",

@@ -13,7 +13,8 @@ from time import monotonic
 
 import asyncpg
 
-from todoke_dispatcher.adapters import channels, crowds, deliveries
+from todoke_dispatcher.adapters import away, channels, crowds, deliveries
+from todoke_dispatcher.breaking import Breakers
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.crowding import tell_crowd
 from todoke_dispatcher.domain.delivery import State
@@ -31,7 +32,7 @@ from todoke_dispatcher.domain.verdict import (
 )
 from todoke_dispatcher.handlers import SERVICE, read_requests
 from todoke_dispatcher.multicasting import GroupAttempt
-from todoke_dispatcher.ports import LinePort
+from todoke_dispatcher.ports import LinePort, NotSentError
 from todoke_dispatcher.recording import Told, record, record_groups
 from todoke_dispatcher.rounds import Claimed, Rounds
 from todoke_dispatcher.settings import DispatcherSettings
@@ -101,6 +102,7 @@ class Dispatcher:
         self._settings = settings
         self._wake_relay = wake_relay
         self._rounds = Rounds(pool, clock, catalogue, settings, self._limits)
+        self._breakers = Breakers(self._limits)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
         self._resting: dict[str, float] = {}
@@ -130,6 +132,7 @@ class Dispatcher:
         0 means that nothing more can be settled at this instant: none is due, or no time slot is free.
         """
         await self.release_held()
+        await self.look_at_line()
         while True:
             claimed = await self.claim(self._settings.max_in_flight)
             results = await gather(*(self.send(attempt) for attempt in claimed.attempts))
@@ -160,37 +163,50 @@ class Dispatcher:
             if not self._channels_known:
                 await channels.add(connection, self._limits)
                 self._channels_known = True
-            awake = [account for account in self._limits if self._resting.get(account, 0.0) <= monotonic()]
+            awake = [account for account in self._limits if self._may_claim(account)]
             due = await channels.due(connection, awake, self._clock.wall())
         claimed = Claimed()
         self._turn += 1
         for index in range(len(due)):
             channel = due[(index + self._turn) % len(due)]
-            share = (room - len(claimed.attempts)) // (len(due) - index)
-            if share > 0:
+            begun = len(claimed.attempts)
+            share = min((room - begun) // (len(due) - index), LARGEST_CLAIM)
+            if (share := self._breakers.room(channel.account, share)) > 0:
                 try:
-                    await self._rounds.claim(channel, min(share, LARGEST_CLAIM), claimed)
+                    await self._rounds.claim(channel, share, claimed)
                 except Exception as error:  # noqa: BLE001 - one account's trouble must not strand what others claimed
                     metrics.LOOP_ERRORS.labels("claim", type(error).__name__).inc()
                     logger.warning("nothing claimed for account %s (%s)", channel.account, type(error).__name__)
                     self._resting[channel.account] = monotonic() + ACCOUNT_REST_SECONDS
+                self._breakers.claimed(channel.account, claimed.attempts[begun:])
         self._tell(claimed.told)
         return claimed
 
     async def send(self, attempt: Attempt | GroupAttempt) -> Result:
         """Ask LINE once, at the attempt's own instant. Never raises: whatever happens is a verdict."""
         await self._clock.sleep_until_wall(attempt.slot)
+        verdict: Verdict
         if is_past(attempt.slot, self._clock.wall()):
-            return Result(attempt, NotSent())
+            verdict = NotSent()
+        elif not self._breakers.lets(attempt):
+            verdict = NotSent("LINE does not answer")
+        else:
+            verdict = await self._send_now(attempt)
+        self._breakers.tell(attempt, verdict, self._clock.wall())
+        return Result(attempt, verdict)
+
+    async def _send_now(self, attempt: Attempt | GroupAttempt) -> Verdict:
         verdict: Verdict
         started = monotonic()
         try:
             verdict = await self._ask(attempt)
+        except NotSentError as error:
+            return NotSent(str(error))
         except Exception as error:  # noqa: BLE001 - any failure means "maybe sent" (RELIABILITY: dispatcher)
             verdict = Unclear(f"no answer: {type(error).__name__}")
         metrics.ATTEMPT_SECONDS.labels(attempt.account).observe(monotonic() - started)
         metrics.ATTEMPTS.labels(attempt.account, type(verdict).__name__).inc()
-        return Result(attempt, verdict)
+        return verdict
 
     async def _ask(self, attempt: Attempt | GroupAttempt) -> Verdict:
         sent = attempt.sent
@@ -228,6 +244,29 @@ class Dispatcher:
         if outcomes:
             self._wake_relay()
         return bool(outcomes)
+
+    async def look_at_line(self) -> None:
+        """Call LINE where it does not answer, cut pauses short where it is back, list what is unknown by now."""
+        await gather(*(self._call(account) for account in self._breakers.to_call(self._clock.wall())))
+        for account in sorted(self._breakers.back):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await away.hurry(connection, account, self._clock.wall())
+            self._breakers.back.discard(account)
+            self.wake.set()
+        for account in self._limits:
+            if not (self._breakers.is_closed(account) and self._line.is_ready(account)):
+                self._tell(await self._rounds.give_up(account))
+
+    async def _call(self, account: str) -> None:
+        try:
+            answered = not isinstance(judge(await self._line.call(account)), Unclear)
+        except Exception:  # noqa: BLE001 - whatever it is, LINE has not answered
+            answered = False
+        self._breakers.called(account, self._clock.wall(), answered=answered)
+
+    def _may_claim(self, account: str) -> bool:
+        rested = self._resting.get(account, 0.0) <= monotonic()
+        return rested and self._line.is_ready(account) and self._breakers.room(account, 1) > 0
 
     async def measure(self) -> None:
         """Bring the gauge of unsettled deliveries up to date."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
-from todoke_dispatcher.adapters.line import open_line
+from todoke_dispatcher.adapters.line import open_line_of
+from todoke_dispatcher.adapters.token_sources import check_keys
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.pump import pumping
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
@@ -41,21 +42,22 @@ def declare(broker: KafkaBroker, take: Callable[[Lane], BatchHandler]) -> Consum
 def create_app(settings: DispatcherSettings) -> Starlette:
     """The service as an ASGI app: health outside, consumption and sending in its lifespan.
 
-    ConfigError when the file of accounts cannot be read or lacks a secret.
+    ConfigError when the file of accounts cannot be read, lacks a secret, or names a key that cannot sign.
     """
     readiness = Readiness()
     config = load_config(settings.config, shops=False)
-    tokens = {name: account.access_token for name, account in config.accounts.items()}
+    check_keys(config.accounts)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
             open_room(settings, NAME, readiness) as room,
-            open_line(
+            open_line_of(
                 settings.line_api_url,
-                tokens,
+                config.accounts,
                 connections=settings.max_in_flight,
                 timeout_seconds=HTTP_TIMEOUT_SECONDS,
+                wall=room.clock.wall,
             ) as line,
         ):
             dispatcher = Dispatcher(

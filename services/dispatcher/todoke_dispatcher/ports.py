@@ -6,11 +6,21 @@ from uuid import UUID
 from todoke_dispatcher.domain.verdict import Answer
 
 
+class NotSentError(Exception):
+    """LINE has not looked at the request, for want of a good access token: it goes out later, as it is."""
+
+
 class LinePort(Protocol):
     """LINE's endpoints for sending (https://developers.line.biz/en/reference/messaging-api/#send-push-message).
 
-    Any exception means that LINE may have taken it: no retry and no interpretation happens in here.
+    Any exception but NotSentError means that LINE may have taken it: no retry and no interpretation happens in here.
     """
+
+    def is_ready(self, account: str) -> bool:
+        """Whether an access token is at hand, so that a request can go out."""
+
+    async def call(self, account: str) -> Answer:
+        """Ask LINE for the account itself, which changes nothing, to learn within seconds whether it answers."""
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """Send the exact `body` once, with the retry key, as the account; give whatever LINE answered."""

@@ -20,6 +20,8 @@ logger = logging.getLogger("todoke.pump")
 POLL_SECONDS = 0.1
 """How late a retry, another process's message or a free slot may be noticed; our own requests wake us at once."""
 RELEASE_SECONDS = 1.0
+LOOK_SECONDS = 0.25
+"""A part of the 5 s within which messages flow again when LINE does (domain/breaker.py)."""
 MEASURE_SECONDS = 10.0
 TELL_SECONDS = 0.05
 """A rest after each crowd's outcomes while requests are on their way: sending comes first."""
@@ -117,12 +119,17 @@ async def pumping(dispatcher: Dispatcher, max_in_flight: int) -> AsyncIterator[P
             dispatcher.wake.set()
         await asyncio.sleep(RELEASE_SECONDS)
 
+    async def look() -> None:
+        await dispatcher.look_at_line()
+        await asyncio.sleep(LOOK_SECONDS)
+
     async def measure() -> None:
         await dispatcher.measure()
         await asyncio.sleep(MEASURE_SECONDS)
 
     claims.start("claim", pump.claim_once)
     claims.start("release", release)
+    claims.start("look", look)
     claims.start("measure", measure)
     claims.start("tell", pump.tell_once)
     records.start("record", pump.record_once)

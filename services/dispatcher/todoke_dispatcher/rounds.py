@@ -16,7 +16,9 @@ from todoke_dispatcher.adapters import crowds, deliveries, multicasts
 from todoke_dispatcher.adapters.multicasts import Fresh
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, sort_due
 from todoke_dispatcher.crowding import CROWDS_AT_ONCE, CrowdFormer, sort_crowds
-from todoke_dispatcher.domain.decide import Channel
+from todoke_dispatcher.domain.conclude import Sent
+from todoke_dispatcher.domain.decide import Channel, worth_asking, worth_sending
+from todoke_dispatcher.domain.delivery import KEY_LIFE
 from todoke_dispatcher.forming import MOST_AT_ONCE, Former, SortedFresh, is_crowd, sort_fresh
 from todoke_dispatcher.multicasting import GroupAttempt, MulticastClaimer
 from todoke_dispatcher.recording import Told, settle, settle_groups
@@ -83,6 +85,18 @@ class Rounds:
         await self._with_versions(lambda known: self._form(channel, room, known, claimed))
         if claimed.formed > formed:
             await self._multicast(channel, end - len(claimed.attempts), claimed)
+
+    async def give_up(self, account: str) -> Told:
+        """List as unknown what LINE may have and whose key's life is over, without asking LINE for anything."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            at = self._now()
+            since = at.wall - KEY_LIFE
+            groups = await multicasts.lock_over(connection, account, since, at.wall)
+            lost = await deliveries.lock_over(connection, account, since, at.wall)
+            group_ends = [(each, worth_asking(each, now=at.now, wall=at.wall)) for each in groups]
+            ends = [(each, worth_sending(each, now=at.now, wall=at.wall, has_blocked=False)) for each in lost]
+            told = await settle_groups(connection, _ended(group_ends), now=at.now, wall=at.wall)
+            return told + await settle(connection, _ended(ends), now=at.now, wall=at.wall)
 
     async def _with_versions(self, claim: Callable[[_Versions], Awaitable[_Versions]]) -> None:
         """Claim, and once more when versions of campaigns were missing. What is missing then does not exist."""
@@ -178,3 +192,7 @@ class Rounds:
 
 def _tell_of_unreadable(requests: int) -> None:
     logger.error("%d requests cannot be read by this release; they wait for one that can", requests)
+
+
+def _ended(decided: Sequence[tuple[Sent, Sent | None]]) -> list[tuple[Sent, Sent]]:
+    return [(before, after) for before, after in decided if after is not None]

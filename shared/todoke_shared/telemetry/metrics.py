@@ -58,6 +58,14 @@ COUPONS_MISSING = Counter(
 # Dispatcher
 ATTEMPTS = Counter("todoke_line_attempts_total", "Requests to LINE by what came of them", ["account", "verdict"])
 ATTEMPT_SECONDS = Histogram("todoke_line_attempt_seconds", "LINE's answer time", ["account"])
+BREAKER_OPEN = Gauge(
+    "todoke_line_breaker_open", "1 while LINE does not answer and one message at a time finds out", ["account"]
+)
+TOKEN_FETCHES = Counter(
+    "todoke_line_token_fetches_total",
+    "Requests for a channel access token by what came of them: issued, refused, unclear; alarm on refused",
+    ["account", "outcome"],
+)
 DELIVERIES = Counter(
     "todoke_deliveries_total", "Messages by what became of them; alarm on unknown", ["campaign", "state"]
 )

@@ -257,7 +257,7 @@ def test_the_example_of_the_accounts_file_is_valid_and_names_files_below_the_mou
     """It reads as ingest and the dispatcher read it, and every secret is one of the files mounted."""
     [example] = documents(ROOT / "deploy/docker/accounts.example.yaml")
     for account in Config.model_validate(example).accounts.values():
-        for reference in (*account.channel_secrets, account.access_token):
+        for reference in (*account.channel_secrets, account.access_token or ""):
             assert reference.startswith("file:/run/secrets/line/")
             assert PurePosixPath(reference.removeprefix("file:")).parent == PurePosixPath("/run/secrets/line")
 

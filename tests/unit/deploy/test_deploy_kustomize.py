@@ -217,7 +217,7 @@ def test_the_example_gives_what_the_base_names() -> None:
     named = {
         Path(reference.removeprefix("file:/run/secrets/line/")).name
         for account in Config.model_validate(accounts).accounts.values()
-        for reference in (*account.channel_secrets, account.access_token)
+        for reference in (*account.channel_secrets, account.access_token or "")
     }
     assert secrets["todoke-line"] == named
     configs = {str(at(c, "name")) for c in items(example["configMapGenerator"])}

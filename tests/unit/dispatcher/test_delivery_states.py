@@ -28,6 +28,7 @@ from todoke_dispatcher.domain.delivery import (
     resend,
 )
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.domain.settling import EVENTS, Decision, decide
 from todoke_dispatcher.domain.verdict import (
     Accepted,
     ChannelStopped,
@@ -63,6 +64,17 @@ def test_only_an_operator_leads_out_of_unknown() -> None:
     ways = {event for state, event in TRANSITIONS if state is State.UNKNOWN}
     assert ways
     assert ways <= BY_OPERATOR
+
+
+def test_each_decision_leads_where_the_table_says() -> None:
+    """All of the operator's events, and each of them once; of a message that is not unknown none can be decided."""
+    assert set(EVENTS.values()) == BY_OPERATOR
+    for decision, event in EVENTS.items():
+        unknown = replace(attempt(delivery()), state=State.UNKNOWN)
+        decided = decide(unknown, decision, by="sato", reason="asked", wall=NOON)
+        assert decided.state is TRANSITIONS[State.UNKNOWN, event]
+        with pytest.raises(TransitionError):
+            decide(attempt(delivery()), decision, by="sato", reason="asked", wall=NOON)
 
 
 def test_an_operators_resend_is_a_new_message_to_line() -> None:
@@ -101,8 +113,8 @@ class DeliveryLife(RuleBasedStateMachine):
         self.claimed: Delivery | None = None
         self.taken: dict[object, list[object]] = {}
         self.bodies: dict[int, tuple[object, object]] = {}
-        self.operator_decided = 0
-        self.past_finals: list[Delivery] = []
+        self.resent = 0
+        self.settled = False
 
     @initialize(expires=st.none() | st.timedeltas(timedelta(0), timedelta(hours=40)))
     def received(self, expires: timedelta | None) -> None:
@@ -168,10 +180,11 @@ class DeliveryLife(RuleBasedStateMachine):
         self.ledger = release(self.ledger, self.now)
 
     @precondition(lambda self: self.ledger.state is State.UNKNOWN)
-    @rule()
-    def operator_resends(self) -> None:
-        self.ledger = resend(self.ledger, self.now)
-        self.operator_decided += 1
+    @rule(decision=st.sampled_from([Decision.RESEND, Decision.RESEND, Decision.ACCEPTED, Decision.DROP]))
+    def operator_decides(self, decision: Decision) -> None:
+        self.ledger = decide(self.ledger, decision, by="operator", reason="asked the person", wall=self.now)
+        self.resent += decision is Decision.RESEND
+        self.settled = decision is not Decision.RESEND
 
     def conclude(self, verdict: Verdict, jitter: float) -> None:
         assert self.claimed is not None
@@ -188,12 +201,15 @@ class DeliveryLife(RuleBasedStateMachine):
 
     @invariant()
     def each_decision_is_at_most_one_message(self) -> None:
-        assert sum(len(times) for times in self.taken.values()) <= 1 + self.operator_decided
-        assert self.ledger.epoch == self.operator_decided
+        assert sum(len(times) for times in self.taken.values()) <= 1 + self.resent
+        assert self.ledger.epoch == self.resent
 
     @invariant()
     def the_ledger_tells_the_truth(self) -> None:
         taken = bool(self.taken.get(self.ledger.retry_key))
+        if self.settled:
+            assert self.ledger.quota_month is not None, "LINE may have counted it"
+            return
         if self.ledger.state is State.ACCEPTED:
             assert taken
         if self.ledger.state in {State.FAILED, State.DROPPED, State.HELD, State.WAITING}:

@@ -105,6 +105,7 @@ async def test_statistics_count_what_happened(line: LineClient) -> None:
         "friends": 1,
         "blocked": 1,
         "retryKeys": 1,
+        "accessTokens": 0,
         "webhooks": {"queued": 1, "delivered": 1, "redelivered": 0, "givenUp": 0, "pending": 0},
     }
 

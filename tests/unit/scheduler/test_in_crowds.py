@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given
@@ -38,7 +39,7 @@ def requests(shops: list[str]) -> list[OwnRequest]:
 def test_everybody_is_in_one_record_with_what_was_theirs(shops: list[str]) -> None:
     """No message is lost, doubled or another's; as many in a record as LINE takes in a request, of one shop."""
     alone = {str(each.id): json.loads(each.to_json()) for each in requests(shops)}
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     records = list(in_crowds(requests(shops)))
     for record in records:
         value = json.loads(record.to_json())

@@ -84,7 +84,10 @@ def test_a_mistake_names_its_place_and_shows_no_secret(tmp_path: Path, text: str
     [
         ("shops: {main: {}}", "accounts is missing; see docs/line.md"),
         ("acounts: {}", "acounts is unknown; did you mean accounts?"),
-        ("accounts: {main: {channel_secrets: [env:A]}}", "accounts.main.access_token is missing; see docs/line.md"),
+        (
+            "accounts: {main: {channel_secrets: [env:A]}}",
+            "accounts.main: give access_token, or channel_id with channel",
+        ),
         (
             "accounts: {}\nshops: {main: {shopify: {webhook_secret: [env:A]}}}",
             "shops.main.shopify.webhook_secret is unknown; did you mean webhook_secrets?",

@@ -52,6 +52,31 @@ def test_a_newer_sample_is_followed_at_once(stopwatch: Stopwatch) -> None:
     assert clock.wall() == NOON + timedelta(seconds=6)
 
 
+def test_a_sample_that_was_long_on_its_way_does_not_set_the_clock_back(stopwatch: Stopwatch) -> None:
+    """Time slots would be used late, and then, with the next quick sample, many at once. The shop's time neither."""
+    clock = SampledClock(ClockSample(wall=NOON, now=SHOP, rate=60.0, monotonic=100.0))
+    stopwatch.seconds += 1
+    slow = timedelta(milliseconds=400)
+    late = ClockSample(NOON + timedelta(seconds=1) - slow, SHOP + timedelta(minutes=1) - 60 * slow, 60.0, 101.0)
+    clock.resample(late)
+    assert timedelta(0) <= NOON + timedelta(seconds=1) - clock.wall() < timedelta(milliseconds=1)
+    assert timedelta(0) <= SHOP + timedelta(minutes=1) - clock.now() < timedelta(milliseconds=60)
+
+
+def test_a_clock_of_postgresqls_that_was_set_back_is_followed(stopwatch: Stopwatch) -> None:
+    """By more than a second at once; by less within the hours that a drift of 200 millionths takes."""
+    clock = SampledClock(ClockSample(wall=NOON, now=NOON, rate=1.0, monotonic=100.0))
+    clock.resample(
+        ClockSample(wall=NOON - timedelta(seconds=2), now=NOON - timedelta(seconds=2), rate=1.0, monotonic=100.0)
+    )
+    assert clock.wall() == NOON - timedelta(seconds=2)
+    for _ in range(3600):
+        stopwatch.seconds += 1
+        true = NOON - timedelta(seconds=2.5) + timedelta(seconds=stopwatch.seconds - 100)
+        clock.resample(ClockSample(wall=true, now=true, rate=1.0, monotonic=stopwatch.seconds))
+    assert clock.wall() == true
+
+
 async def test_sleeping_ends_when_real_time_is_there(stopwatch: Stopwatch) -> None:
     """Not a moment earlier, and an instant that has passed costs none."""
     clock = SampledClock(ClockSample(wall=NOON, now=SHOP, rate=3600.0, monotonic=100.0))

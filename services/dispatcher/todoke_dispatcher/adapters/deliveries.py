@@ -53,14 +53,15 @@ async def lock_due(
 
     The second list are those whose stored request this release cannot read.
     """
-    due: list[Delivery] = []
-    unreadable: list[UUID] = []
-    for row in await connection.fetch(_SQL["lock_due"], account, wall, limit):
-        try:
-            due.append(_delivery(row))
-        except BadMessageError:
-            unreadable.append(row["message_id"])
-    return due, unreadable
+    return _readable(await connection.fetch(_SQL["lock_due"], account, wall, limit))
+
+
+async def lock_over(connection: Connection, account: str, since: datetime, wall: datetime) -> list[Delivery]:
+    """Those that LINE may have taken at `since` or before, and that nobody asks about now; locked.
+
+    What this release cannot read is left to one that can.
+    """
+    return _readable(await connection.fetch(_SQL["lock_over"], account, since, wall))[0]
 
 
 async def put_off(connection: Connection, messages: Sequence[UUID], until: datetime) -> None:
@@ -127,7 +128,18 @@ async def count_unsettled(connection: Connection) -> dict[str, int]:
     return {row["lane"]: row["deliveries"] for row in await connection.fetch(_SQL["count_unsettled"])}
 
 
-def _delivery(row: asyncpg.Record) -> Delivery:
+def _readable(rows: Iterable[asyncpg.Record]) -> tuple[list[Delivery], list[UUID]]:
+    read: list[Delivery] = []
+    unreadable: list[UUID] = []
+    for row in rows:
+        try:
+            read.append(delivery_of(row))
+        except BadMessageError:
+            unreadable.append(row["message_id"])
+    return read, unreadable
+
+
+def delivery_of(row: asyncpg.Record) -> Delivery:
     return Delivery(
         message_id=row["message_id"],
         lane=row["lane"],

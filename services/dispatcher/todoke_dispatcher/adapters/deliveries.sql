@@ -21,6 +21,17 @@ SELECT message_id, lane, request, state, epoch, retry_key, body, ambiguous, firs
  LIMIT $3
    FOR UPDATE SKIP LOCKED;
 
+-- name: lock_over
+-- What LINE may have taken at $2 or before, and nobody asks about now ($3).
+SELECT message_id, lane, request, state, epoch, retry_key, body, ambiguous, first_attempt_at, next_attempt_at, attempts,
+       claims, quota_month, reason, line_request_id
+  FROM deliveries
+ WHERE account = $1 AND state = 'attempting' AND multicast_id IS NULL AND (lane = 'transactional' OR body IS NOT NULL)
+   AND ambiguous AND first_attempt_at <= $2 AND next_attempt_at <= $3
+ ORDER BY next_attempt_at
+ LIMIT 1000
+   FOR UPDATE SKIP LOCKED;
+
 -- name: blocked
 -- Which of these people are known not to be friends. Somebody unknown may still be sent to: LINE also pushes to a
 -- non-friend who wrote within 7 days.

@@ -37,6 +37,8 @@ class MemoryLine:
 
     accounts: frozenset[str] = frozenset({"main"})
     quota: int | None = None
+    is_down: bool = False
+    """Whatever is asked, the answer is a proxy's page of garbage."""
     faults: deque[Fault] = field(default_factory=deque)
     never_existed: frozenset[str] = frozenset()
     accepted: list[AcceptedRequest] = field(default_factory=list)
@@ -46,6 +48,14 @@ class MemoryLine:
     """By account and user."""
     requests: list[tuple[UUID, bytes]] = field(default_factory=list)
     _by_key: dict[tuple[str, UUID], AcceptedRequest] = field(default_factory=dict)
+
+    def is_ready(self, account: str) -> bool:  # noqa: ARG002 - the port's signature
+        """As long-lived tokens are: always."""
+        return True
+
+    async def call(self, account: str) -> Answer:
+        """Answer unless `is_down`. The other faults are for what is sent."""
+        return self._answer(account, str(uuid5(_MENUS, account)), lambda: Answer(200, b"{}", "call"), called=True)
 
     async def push(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """Answer as LINE does. ConnectionResetError when a fault says so, the message taken or not."""
@@ -75,11 +85,13 @@ class MemoryLine:
         request = AcceptedRequest(account, to, retry_key, body, request_id)
         return self._answer(account, request_id, lambda: self._take(request))
 
-    def _answer(self, account: str, request_id: str, take: Callable[[], Answer]) -> Answer:
+    def _answer(self, account: str, request_id: str, take: Callable[[], Answer], *, called: bool = False) -> Answer:
         """What `take` answers, unless the next fault is in the way."""
+        if self.is_down:
+            return _faulty("garbage", request_id)
         if account not in self.accounts:
             return _refusal(401, "Authentication failed", request_id)
-        fault = self.faults.popleft() if self.faults else None
+        fault = self.faults.popleft() if self.faults and not called else None
         if fault == "reset":
             raise ConnectionResetError("the network is away")
         if fault is not None and fault != "reset_after_accept":

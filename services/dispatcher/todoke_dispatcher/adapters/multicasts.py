@@ -83,6 +83,11 @@ async def lock_due(connection: Connection, account: str, wall: datetime, limit: 
     return [_multicast(row) for row in await connection.fetch(_SQL["lock_due_multicasts"], account, wall, limit)]
 
 
+async def lock_over(connection: Connection, account: str, since: datetime, wall: datetime) -> list[Multicast]:
+    """Those that LINE may have taken at `since` or before, and that nobody asks about now; locked."""
+    return [_multicast(row) for row in await connection.fetch(_SQL["lock_over_multicasts"], account, since, wall)]
+
+
 async def begin(connection: Connection, sent: Sequence[Multicast], wall: datetime) -> None:
     """Store groups as they go out."""
     if sent:
@@ -129,4 +134,6 @@ async def leave_alone(connection: Connection, alone: Sequence[Alone], state: Sta
 
 
 def _multicast(row: asyncpg.Record) -> Multicast:
-    return Multicast(**{**row, "members": tuple(row["members"]), "state": GroupState(row["state"])})
+    # A query that forgot the crowd would lose its members: it is asked for by name.
+    given = {**row, "members": tuple(row["members"]), "state": GroupState(row["state"]), "crowd": row["crowd"]}
+    return Multicast(**given)

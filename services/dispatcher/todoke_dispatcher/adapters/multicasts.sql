@@ -35,6 +35,16 @@ SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguo
  LIMIT $3
    FOR UPDATE SKIP LOCKED;
 
+-- name: lock_over_multicasts
+-- Groups that LINE may have taken at $2 or before, and nobody asks about now ($3).
+SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguous, first_attempt_at, next_attempt_at,
+       attempts, claims, quota_month, reason, line_request_id, crowd_id AS crowd
+  FROM multicasts
+ WHERE account = $1 AND state = 'attempting' AND ambiguous AND first_attempt_at <= $2 AND next_attempt_at <= $3
+ ORDER BY next_attempt_at
+ LIMIT 100
+   FOR UPDATE SKIP LOCKED;
+
 -- name: begin_multicasts!
 -- Before the requests go out; the rows are locked by lock_due_multicasts.
 UPDATE multicasts m

@@ -25,7 +25,7 @@ def worth_sending(delivery: Delivery, *, now: datetime, wall: datetime, has_bloc
     A message that LINE may have is neither dropped nor expired: only LINE knows (RELIABILITY: dispatcher).
     """
     if delivery.ambiguous:
-        return _end(delivery, Event.GIVE_UP, _KEY_OVER) if delivery.key_is_over(wall) else None
+        return _end(delivery, Event.GIVE_UP, _key_over(delivery)) if delivery.key_is_over(wall) else None
     reason = useless(delivery.request.expires_at, now=now, has_blocked=has_blocked)
     return _end(delivery, Event.DROP, reason) if reason else None
 
@@ -44,7 +44,7 @@ def worth_asking(multicast: Multicast, *, now: datetime, wall: datetime) -> Mult
     the account since the group was formed stays: LINE delivers and counts nothing for them.
     """
     if multicast.ambiguous:
-        return _end(multicast, Event.GIVE_UP, _KEY_OVER) if multicast.key_is_over(wall) else None
+        return _end(multicast, Event.GIVE_UP, _key_over(multicast)) if multicast.key_is_over(wall) else None
     reason = useless(multicast.expires_at, now=now, has_blocked=False)
     return _end(multicast, Event.DROP, reason) if reason else None
 
@@ -81,7 +81,9 @@ def must_stand_by(sent: Sent, channel: Channel, *, wall: datetime) -> Sent | Non
     return stand_still(sent, wall, f"channel stopped: {channel.stopped}")
 
 
-_KEY_OVER = "LINE may have it, and its retry key's life is over: an operator decides"
+def _key_over(sent: Delivery | Multicast) -> str:
+    last = sent.reason or "its dispatcher ended before there was an answer"
+    return f"LINE may have it, and its retry key's life is over: an operator decides. Last: {last}"
 
 
 def _end(sent: Sent, event: Event, reason: str) -> Sent:

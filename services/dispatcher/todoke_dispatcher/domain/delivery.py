@@ -6,7 +6,8 @@ Rules (RELIABILITY: delivery design; LINE-API.md: retry key):
   or the key's life ends and the delivery is `unknown`. While it is not, we may still decide against sending.
 - One that leaves with others, as a multicast, is `attempting` from when the group is formed until the group ends; key,
   body and `ambiguous` are the group's meanwhile (domain/multicast.py).
-- Only an operator leads out of `unknown`, into a new epoch: LINE would take it as a new, paid message.
+- Only an operator leads out of `unknown`: LINE has it, it is let go, or it goes out in a new epoch, which LINE would
+  take as a new, paid message.
 - The states without a way out are final.
 """
 
@@ -57,6 +58,10 @@ class Event(StrEnum):
     """LINE may have it and the key's life is over."""
     RESEND = "resend"
     """An operator has decided to send it again, in a new epoch."""
+    CONFIRM = "confirm"
+    """An operator has found that LINE took it."""
+    LET_GO = "let go"
+    """An operator has decided to leave it at that, whether LINE took it or not."""
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -74,8 +79,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ATTEMPTING, Event.HOLD): State.HELD,
     (State.HELD, Event.RELEASE): State.WAITING,
     (State.UNKNOWN, Event.RESEND): State.WAITING,
+    (State.UNKNOWN, Event.CONFIRM): State.ACCEPTED,
+    (State.UNKNOWN, Event.LET_GO): State.DROPPED,
 }
-BY_OPERATOR = frozenset({Event.RESEND})
+BY_OPERATOR = frozenset({Event.RESEND, Event.CONFIRM, Event.LET_GO})
 """Events that no program may cause."""
 ONLY_UNSENT = frozenset({Event.DROP, Event.HOLD, Event.LEAVE})
 """Decisions that are ours only while LINE cannot have the message."""
