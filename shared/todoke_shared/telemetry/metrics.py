@@ -61,4 +61,5 @@ ATTEMPT_SECONDS = Histogram("todoke_line_attempt_seconds", "LINE's answer time",
 DELIVERIES = Counter(
     "todoke_deliveries_total", "Messages by what became of them; alarm on unknown", ["campaign", "state"]
 )
+FREE_REPLIES = Counter("todoke_free_replies_total", "Messages that left free of charge, with a reply", ["campaign"])
 WAITING = Gauge("todoke_deliveries_waiting", "Messages stored and not yet settled", ["lane"])

@@ -53,9 +53,14 @@ async def lock_due(
 
     The second list are those whose stored request this release cannot read.
     """
+    return read_deliveries(await connection.fetch(_SQL["lock_due"], account, wall, limit))
+
+
+def read_deliveries(rows: Iterable[asyncpg.Record]) -> tuple[list[Delivery], list[UUID]]:
+    """Rows as `lock_due` gives them, and the message ids of those whose request this release cannot read."""
     due: list[Delivery] = []
     unreadable: list[UUID] = []
-    for row in await connection.fetch(_SQL["lock_due"], account, wall, limit):
+    for row in rows:
         try:
             due.append(_delivery(row))
         except BadMessageError:

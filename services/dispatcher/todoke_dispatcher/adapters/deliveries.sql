@@ -80,7 +80,7 @@ RETURNING message_id;
 -- place in the month; the old place stays counted.
 UPDATE deliveries
    SET state = 'waiting', epoch = epoch + 1, retry_key = NULL, body = NULL, ambiguous = false, first_attempt_at = NULL,
-       next_attempt_at = $2, quota_month = NULL, multicast_id = NULL, reason = NULL, changed_at = $2
+       next_attempt_at = $2, quota_month = NULL, multicast_id = NULL, reply_id = NULL, reason = NULL, changed_at = $2
  WHERE message_id = any($1::uuid[]) AND state = 'unknown'
 RETURNING message_id;
 
