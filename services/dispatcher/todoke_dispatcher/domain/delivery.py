@@ -54,8 +54,8 @@ class Event(StrEnum):
     RELEASE = "release"
     """The channel may send again."""
     LEAVE = "leave"
-    """Its group is dissolved, or LINE has refused it and this message is alone now; or LINE has not taken the reply that
-    it rode in. LINE cannot have it."""
+    """Its group is dissolved, or LINE has refused it and this message is alone now, or LINE has not taken the reply it
+    rode in: LINE cannot have it."""
     GIVE_UP = "give up"
     """LINE may have it and the key's life is over, or there is no key: it rode in a reply."""
     RESEND = "resend"
