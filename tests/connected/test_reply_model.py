@@ -9,7 +9,7 @@ import itertools
 import os
 from collections import Counter
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -27,7 +27,7 @@ from todoke_shared.contracts.requests import Lane
 from todoke_shared.jsons import loads
 
 LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
-EXAMPLES = 500 if LONG else 40
+EXAMPLES = 500 if LONG else 30
 PEOPLE = ("hana", "ken", "yui")
 PHASES = tuple(Phase) if LONG else (Phase.reuse, Phase.generate)
 """Making a failure small takes minutes: in the long form."""
@@ -62,6 +62,14 @@ class Owed:
 
 
 @dataclass(frozen=True)
+class Talks:
+    """Both: somebody does something, and is answered."""
+
+    writes: Writes
+    owed: Owed
+
+
+@dataclass(frozen=True)
 class Round:
     """A dispatcher claims, sends and records, each answer with its fault in turn, as far as its fate lets it come."""
 
@@ -89,9 +97,10 @@ class Passes:
     seconds: float
 
 
-Step = Writes | Repeats | Owed | Round | Wakes | AccountToken | Passes
+Step = Writes | Repeats | Owed | Talks | Round | Wakes | AccountToken | Passes
 FAULTS: list[Fault | None] = [
-    *[None] * 4,
+    *[None] * 3,
+    "reset_after_accept",
     "reset_after_accept",
     "reset",
     "server_error",
@@ -114,11 +123,12 @@ OWED = st.builds(
     st.sampled_from([1, 1, 3]),
     st.booleans(),
 )
+TALKS = st.builds(Talks, WRITES, OWED)
 PASSES = st.builds(Passes, st.sampled_from([0.25, 2.0, 21.0, 31.0, 61.0]))
 OTHERS = st.one_of(
     st.builds(Repeats, st.integers(0, 9)), st.just(Wakes()), st.builds(AccountToken, st.booleans()), PASSES
 )
-STEPS = st.one_of(ROUNDS, ROUNDS, WRITES, WRITES, OWED, OWED, PASSES, OTHERS)
+STEPS = st.one_of(ROUNDS, ROUNDS, ROUNDS, TALKS, TALKS, OWED, WRITES, OTHERS)
 
 
 class Conversations:
@@ -160,6 +170,9 @@ class Conversations:
                 assert (("main", token) in self.line.tokens) == alive
             case Owed():
                 await self.take(step)
+            case Talks(writes, owed):
+                await self.do(writes)
+                await self.do(replace(owed, person=writes.person))
             case Round():
                 await self.round(step)
             case Wakes() if self.asleep:
