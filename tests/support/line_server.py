@@ -57,6 +57,16 @@ class LineServer:
         async with self._http.post(f"/sim/users/{user}/postback", json={"data": data}) as answer:
             assert answer.status == 202, await answer.text()
 
+    async def follow(self, user: str) -> None:
+        """The person befriends the account; the webhook is on its way."""
+        async with self._http.post(f"/sim/users/{user}/follow", json={}) as answer:
+            assert answer.status == 202, await answer.text()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move LINE's clock forward: tokens and keys grow old."""
+        async with self._http.post("/sim/clock", json={"advanceSeconds": seconds}) as answer:
+            assert answer.status == 200, await answer.text()
+
     async def write(self, user: str, text: str) -> None:
         """The person writes; the webhook is on its way."""
         async with self._http.post(f"/sim/users/{user}/message", json={"text": text}) as answer:
