@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -25,9 +25,10 @@ class Received:
     value: bytes
 
 
-async def add(connection: Connection, lane: Lane, received: Iterable[Received], wall: datetime) -> None:
-    """Enter messages into the ledger; those it knows stay as they are."""
-    ordered = sorted(received, key=lambda each: each.request.id)
+async def add(connection: Connection, lane: Lane, received: Sequence[Received], wall: datetime) -> None:
+    """Enter messages into the ledger, by microseconds in the order given; those it knows stay as they are."""
+    placed = sorted(enumerate(received, 1 - len(received)), key=lambda each: each[1].request.id)
+    ordered = [each for _, each in placed]
     requests = [each.request for each in ordered]
     await connection.execute(
         _SQL["add_deliveries"],
@@ -43,6 +44,7 @@ async def add(connection: Connection, lane: Lane, received: Iterable[Received], 
         [request.enrolment for request in requests],
         [each.value for each in ordered],
         [request.expires_at and request.expires_at.astimezone(UTC) for request in requests],
+        [wall + timedelta(microseconds=place) for place, _ in placed],
     )
 
 

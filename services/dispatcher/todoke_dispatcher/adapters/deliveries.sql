@@ -3,10 +3,11 @@
 -- with the same messages wait for each other in one order.
 INSERT INTO deliveries (message_id, account, lane, shop, user_id, person_id, campaign, step, enrolment_id, request,
                         expires_at, next_attempt_at, received_at, changed_at)
-SELECT message_id, account, $1, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, $2, $2, $2
+SELECT message_id, account, $1, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, received_at,
+       received_at, $2
   FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::uuid[],
-              $11::bytea[], $12::timestamptz[])
-    AS r (message_id, account, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at)
+              $11::bytea[], $12::timestamptz[], $13::timestamptz[])
+    AS r (message_id, account, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, received_at)
 ON CONFLICT (message_id) DO NOTHING;
 
 -- name: lock_due

@@ -60,7 +60,7 @@ async def lock_riders(connection: Connection, account: str, tokens: Sequence[Tok
 
     What this release cannot read stays where it is.
     """
-    users, since = [token.user for token in tokens], [token.received_at for token in tokens]
+    users, since = [token.user for token in tokens], [token.answered_from for token in tokens]
     riders, _ = read_deliveries(await connection.fetch(_SQL["lock_riders"], account, users, since, wall))
     return riders
 

@@ -25,17 +25,17 @@ SELECT t.account, t.user_id
  LIMIT $4;
 
 -- name: lock_riders
--- Of each of the people $2, whose token came at $3, the first few who may ride by $4: the transactional lane, then what came
--- after the token and may be its answer, then by age.
+-- Of each of the people $2 the first few messages that may ride by $4: the transactional lane, then what came since $3 and
+-- may be the answer to the token's event, then by age.
 SELECT d.*
-  FROM unnest($2::text[], $3::timestamptz[]) AS u (user_id, token_at)
+  FROM unnest($2::text[], $3::timestamptz[]) AS u (user_id, answered_from)
  CROSS JOIN LATERAL (
     SELECT message_id, lane, request, state, epoch, retry_key, body, ambiguous, first_attempt_at, next_attempt_at, attempts,
            claims, quota_month, reason, line_request_id
       FROM deliveries
      WHERE user_id = u.user_id AND account = $1 AND state IN ('waiting', 'held') AND next_attempt_at <= $4
        AND quota_month IS NULL AND NOT ambiguous AND NOT reply_refused
-     ORDER BY lane DESC, next_attempt_at < u.token_at, next_attempt_at
+     ORDER BY lane DESC, next_attempt_at < u.answered_from, next_attempt_at
      LIMIT 10
        FOR UPDATE SKIP LOCKED
  ) d;

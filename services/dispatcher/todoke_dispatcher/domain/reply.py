@@ -44,6 +44,8 @@ MARGIN = timedelta(seconds=10)
 """Left for clocks, for the way to LINE, and for its answer."""
 IDLE = timedelta(seconds=20)
 """By then the answer to an event has come, if it gets one: through all services it takes a fraction of a second."""
+CLOCKS = timedelta(milliseconds=100)
+"""More than two services' samples of one clock differ: what came so shortly before a token may be its answer."""
 TOLD_WITHIN = timedelta(minutes=1)
 """After this long without word from its dispatcher a reply is unknown. Nobody acts on it before, so there is no hurry:
 one that knows the answer may have to wait for PostgreSQL before it can say so."""
@@ -90,6 +92,11 @@ class Token:
     received_at: datetime
     usable_until: datetime
     uses: int = 0
+
+    @property
+    def answered_from(self) -> datetime:
+        """A message that has waited since then or less may be the answer to its event."""
+        return self.received_at - CLOCKS
 
 
 class Waiting(NamedTuple):
@@ -139,7 +146,7 @@ def usable_until(*, received_at: datetime, occurred_at: datetime, redelivered: b
 
 def is_spent(token: Token, waiting: Waiting, wall: datetime) -> bool:
     """Whether the token goes to this message: it may be the answer to its event, or that will not come any more."""
-    return waiting.lane == "transactional" or waiting.since >= token.received_at or wall - token.received_at >= IDLE
+    return waiting.lane == "transactional" or waiting.since >= token.answered_from or wall - token.received_at >= IDLE
 
 
 def choose(tokens: Iterable[Token], waiting: Iterable[Waiting], wall: datetime) -> list[Token]:
