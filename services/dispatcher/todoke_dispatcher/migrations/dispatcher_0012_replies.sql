@@ -46,7 +46,7 @@ ALTER TABLE deliveries ADD CONSTRAINT deliveries_check CHECK (
     OR (retry_key IS NOT NULL AND body IS NOT NULL AND first_attempt_at IS NOT NULL)
 ) NOT VALID;
 
--- What of a person may ride. A hash, for it is a third of the size, and every message comes by here.
+-- What of a person may ride. A hash: a third of what a tree costs to keep, and every message comes by here.
 CREATE INDEX deliveries_of_user ON deliveries USING hash (user_id) WHERE state IN ('waiting', 'held');
 
 -- Published as before, and `via`: how what LINE has, or may have, left. NULL for rich menus, and before.
