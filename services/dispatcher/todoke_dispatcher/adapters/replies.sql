@@ -1,9 +1,8 @@
 -- name: add_tokens!
--- Tokens by their events. Delivered again it may be used longer, unless a reply has taken it.
+-- Tokens by their events. Of one that is delivered again the row stays, so that what a reply has taken stays taken.
 INSERT INTO reply_tokens AS t (event_key, account, user_id, token, received_at, usable_until)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-ON CONFLICT (event_key) DO UPDATE SET usable_until = greatest(t.usable_until, excluded.usable_until)
- WHERE t.token IS NOT NULL;
+ON CONFLICT (event_key) DO UPDATE SET usable_until = greatest(t.usable_until, excluded.usable_until);
 
 -- name: find_tokens
 -- What these people's account may be answered with. They are locked when one is taken.
