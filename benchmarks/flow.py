@@ -52,9 +52,10 @@ class Line:
             news: dict[str, Any] = await answer.json()
         self._after, self.number = news["next"], self.number + len(news["messages"])
         for message in news["messages"]:
-            if found := _TEXT.search(message["messages"][0]["text"]):
-                at = datetime.fromisoformat(message["acceptedAt"]).timestamp()
-                self.accepted[found[0]] = at
+            at = datetime.fromisoformat(message["acceptedAt"]).timestamp()
+            for part in message["messages"]:  # several may share a reply
+                if found := _TEXT.search(part["text"]):
+                    self.accepted[found[0]] = at
 
     async def until(self, complete: Callable[[], bool]) -> None:
         """Return once it is. RuntimeError when it takes longer than a minute."""

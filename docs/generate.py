@@ -55,7 +55,7 @@ SERVICES: dict[str, tuple[str, Callable[[KafkaBroker], object]]] = {
     ),
     "dispatcher": (
         "MESSAGES: requests to LINE, each once, within limits.",
-        lambda broker: todoke_dispatcher.main.declare(broker, lambda _: _take_nothing),
+        lambda broker: todoke_dispatcher.main.declare(broker, lambda _: _take_nothing, _take_nothing),
     ),
 }
 

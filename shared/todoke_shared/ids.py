@@ -35,6 +35,7 @@ _of_outcome = _ids_of("outcome")
 _of_click = _ids_of("click")
 _of_account_link = _ids_of("account-link")
 _of_multicast = _ids_of("multicast")
+_of_reply = _ids_of("reply")
 _of_segment_change = _ids_of("segment-change")
 _of_date = _ids_of("date")
 _of_broadcast = _ids_of("broadcast")
@@ -85,6 +86,11 @@ def crowd_id(first_message: UUID) -> UUID:
 def half_id(multicast: UUID, half: int) -> UUID:
     """The first (0) or second (1) half of a group that LINE has refused."""
     return _of_multicast(f"{multicast}|half|{half}")
+
+
+def reply_id(event: UUID, use: int) -> UUID:
+    """The reply to a webhook event; its token is taken for the `use`th time by it."""
+    return _of_reply(f"{event}|{use}")
 
 
 def outcome_id(message: UUID, state: str) -> UUID:

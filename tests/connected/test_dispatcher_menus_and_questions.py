@@ -4,15 +4,13 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from aiohttp import web
 
 from tests.support.deliveries import NOON, message_named, request, user_named
 from tests.support.dispatching import Bench, open_bench
-from tests.support.line_server import TOKEN, line_server
+from tests.support.line_server import TOKEN, line_server, webhooks
 from tests.unit.shared.campaign_files import SMALL
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.line import open_line
@@ -132,27 +130,6 @@ async def test_menus_have_a_rate_of_their_own(bench: Bench) -> None:
 ASKING = Campaign.model_validate(
     {**SMALL, "campaign": "care", "steps": [{"ask": "skin-type", "message": "hello", "answers": ["乾燥肌", "脂性肌"]}]}
 )
-
-
-@asynccontextmanager
-async def webhooks() -> AsyncIterator[tuple[str, "asyncio.Queue[tuple[bytes, str]]"]]:
-    """A shop that keeps what LINE tells it: the address, and bodies with their signatures."""
-    told: asyncio.Queue[tuple[bytes, str]] = asyncio.Queue()
-
-    async def take(asked: web.Request) -> web.Response:
-        told.put_nowait((await asked.read(), asked.headers["x-line-signature"]))
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/", told
-    finally:
-        await runner.cleanup()
 
 
 async def test_a_tap_on_an_answer_comes_back_as_a_signed_postback(bench: Bench) -> None:

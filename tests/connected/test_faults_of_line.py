@@ -64,6 +64,9 @@ class Watched:
     async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         return await self._watch(retry_key, self.line.multicast(account, retry_key, body))
 
+    async def reply(self, account: str, body: bytes) -> Answer:
+        return await self.line.reply(account, body)
+
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         return await self.line.rich_menu(account, to, alias)
 

@@ -128,6 +128,9 @@ async def test_messages_are_counted_by_step_as_the_ledger_has_them(pool: Pool) -
     for state in ("unknown", "waiting", "attempting"):
         await deliver(pool, run, state)
     await deliver(pool, None, "accepted", "before")
+    await pool.execute(
+        "UPDATE dispatcher.deliveries SET reply_id = message_id WHERE message_id = any($1)", messages[1:3]
+    )
     take = Clicks(pool, cluster="test").take_outcomes
     values = [
         clicked(messages[0], NOW),
@@ -144,6 +147,7 @@ async def test_messages_are_counted_by_step_as_the_ledger_has_them(pool: Pool) -
         "step": "hello",
         "asked": 8,
         "accepted": 2,
+        "free": 1,
         "clicked": 1,
         "failed": 1,
         "dropped": 1,
@@ -152,7 +156,9 @@ async def test_messages_are_counted_by_step_as_the_ledger_has_them(pool: Pool) -
         "under_way": 2,
     }
     assert (before["step"], before["asked"]) == ("before", 1)
-    assert "hello\t8\t2\t1\t1\t1\t1\t1\t2\n" in await todoke("care")
+    words = await todoke("care")
+    assert "hello\t8\t2\t1\t1\t1\t1\t1\t2\n" in words
+    assert "1 of 3 messages that LINE accepted went out as free replies." in words
 
 
 async def test_a_person_counts_once_and_a_purchase_too(pool: Pool) -> None:

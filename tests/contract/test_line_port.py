@@ -1,5 +1,6 @@
 """LINE's promises about sending, held by the stand-in in memory and by the HTTP client on the simulator alike."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,9 +11,10 @@ from uuid import UUID, uuid5
 import pytest
 
 from tests.support.deliveries import message_named, user_named
-from tests.support.line_server import TOKEN, LineServer, line_server
+from tests.support.line_server import TOKEN, LineServer, line_server, webhooks
 from todoke_dispatcher.adapters.line import open_line
 from todoke_dispatcher.adapters.memory import Fault, MemoryLine
+from todoke_dispatcher.domain.reply import judge_reply
 from todoke_dispatcher.domain.verdict import (
     Accepted,
     Answer,
@@ -46,8 +48,11 @@ class LineUnderTest(Protocol):
     async def fail_next(self, fault: Fault) -> None:
         """The next push meets this fault."""
 
-    async def accepted(self) -> list[tuple[UUID, str]]:
-        """Retry key and request id of what LINE took."""
+    async def accepted(self) -> list[tuple[UUID | None, str]]:
+        """Retry key, None for a reply, and request id of what LINE took."""
+
+    async def reply_token(self) -> str:
+        """The token of an event that has just happened: the friend writes."""
 
 
 class InMemory:
@@ -60,8 +65,12 @@ class InMemory:
     async def fail_next(self, fault: Fault) -> None:
         self._line.faults.append(fault)
 
-    async def accepted(self) -> list[tuple[UUID, str]]:
+    async def accepted(self) -> list[tuple[UUID | None, str]]:
         return [(push.retry_key, push.request_id) for push in self._line.accepted]
+
+    async def reply_token(self) -> str:
+        self._line.tokens["main", "token"] = TO
+        return "token"
 
 
 @dataclass
@@ -70,12 +79,20 @@ class OverHttp:
 
     port: LinePort
     server: LineServer
+    told: "asyncio.Queue[tuple[bytes, str]]"
 
     async def fail_next(self, fault: Fault) -> None:
         await self.server.faults({**SIMULATED[fault], "count": 1})
 
-    async def accepted(self) -> list[tuple[UUID, str]]:
-        return [(UUID(str(each["retryKey"])), str(each["requestId"])) for each in await self.server.accepted()]
+    async def accepted(self) -> list[tuple[UUID | None, str]]:
+        taken = [(each.get("retryKey"), str(each["requestId"])) for each in await self.server.accepted()]
+        return [(UUID(str(key)) if key else None, request_id) for key, request_id in taken]
+
+    async def reply_token(self) -> str:
+        await self.server.write(TO, "こんにちは")
+        async with asyncio.timeout(5):
+            body, _ = await self.told.get()
+        return str(json.loads(body)["events"][0]["replyToken"])
 
 
 SIMULATED: dict[Fault, dict[str, object]] = {
@@ -98,11 +115,12 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[LineUnderTest]:
         yield InMemory()
         return
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(line_server(monthly_quota=2))
+        url, told = await stack.enter_async_context(webhooks())
+        server = await stack.enter_async_context(line_server(monthly_quota=2, webhook_url=url))
         await server.befriend(TO, SECOND)
         tokens = {"main": TOKEN, "stranger": "not a token"}
         client = await stack.enter_async_context(open_line(server.url, tokens, connections=2, timeout_seconds=5))
-        yield OverHttp(client, server)
+        yield OverHttp(client, server, told)
 
 
 async def push(line: LineUnderTest, key: UUID = KEY, text: str = "こんにちは", account: str = "main") -> Answer:
@@ -152,6 +170,58 @@ async def test_a_multicast_without_an_answer_is_told_by_its_key(line: LineUnderT
     assert len(await line.accepted()) == taken
     assert isinstance(judge(await multicast(line, TO)), Accepted)
     assert len(await line.accepted()) == 1
+
+
+def reply_to(token: str, text: str = "営業時間は 10:00〜19:00") -> bytes:
+    """A reply of one text."""
+    return json.dumps({"replyToken": token, "messages": [{"type": "text", "text": text}]}).encode()
+
+
+async def test_a_reply_token_is_taken_once_and_costs_nothing(line: LineUnderTest) -> None:
+    """The second time it is refused, whatever it says; the month is as it was."""
+    token = await line.reply_token()
+    first = judge_reply(await line.port.reply("main", reply_to(token)))
+    assert await line.accepted() == [(None, getattr(first, "line_request_id", ""))]
+    again = judge_reply(await line.port.reply("main", reply_to(token)))
+    assert again == Refused("LINE 400: Invalid reply token")
+    pushed = [judge(await push(line, uuid5(KEY, str(index)))) for index in range(3)]
+    assert [type(verdict) for verdict in pushed] == [Accepted, Accepted, MonthlyLimit]
+
+
+async def test_a_reply_with_a_token_that_nobody_knows_is_refused(line: LineUnderTest) -> None:
+    """As one is that is over: LINE says the same of both, and has taken nothing."""
+    assert judge_reply(await line.port.reply("main", reply_to("nobody's"))) == Refused("LINE 400: Invalid reply token")
+    assert isinstance(judge_reply(await line.port.reply("main", reply_to(await line.reply_token(), text=""))), Refused)
+    assert await line.accepted() == []
+
+
+async def test_a_reply_by_a_stranger_stops_the_channel(line: LineUnderTest) -> None:
+    """Whatever the token."""
+    assert isinstance(judge_reply(await line.port.reply("stranger", reply_to("any"))), ChannelStopped)
+
+
+@pytest.mark.parametrize(
+    ("fault", "taken"), [("reset_after_accept", 1), ("reset", 0), ("garbage_200", 0), ("server_error", 0)]
+)
+async def test_nothing_tells_whether_line_has_a_reply(line: LineUnderTest, fault: Fault, taken: int) -> None:
+    """An error or garbage, taken or not: asked again, LINE would take it anew or say the token is not valid."""
+    token = await line.reply_token()
+    await line.fail_next(fault)
+    try:
+        assert isinstance(judge_reply(await line.port.reply("main", reply_to(token))), Unclear)
+    except OSError:
+        assert fault in {"reset_after_accept", "reset"}
+    assert len(await line.accepted()) == taken
+    assert isinstance(judge_reply(await line.port.reply("main", reply_to(token))), Refused if taken else Accepted)
+
+
+@pytest.mark.parametrize("fault", ["rate", "concurrency", "monthly"])
+async def test_429_takes_no_reply(line: LineUnderTest, fault: Fault) -> None:
+    """Whichever limit it names, LINE has taken nothing."""
+    token = await line.reply_token()
+    await line.fail_next(fault)
+    assert judge_reply(await line.port.reply("main", reply_to(token))) == TooFast()
+    assert await line.accepted() == []
 
 
 async def test_200_carries_the_request_id(line: LineUnderTest) -> None:

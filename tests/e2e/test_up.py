@@ -66,8 +66,9 @@ async def texts(ports: dict[str, int], number: int) -> list[str]:
     async with asyncio.timeout(30):
         while True:
             messages = (await call("GET", f"http://127.0.0.1:{ports['simulator']}/sim/messages"))["messages"]
-            if len(messages) >= number:
-                return [message["messages"][0]["text"] for message in messages]
+            found = [part["text"] for message in messages for part in message["messages"]]
+            if len(found) >= number:
+                return found
             await asyncio.sleep(0.1)
 
 

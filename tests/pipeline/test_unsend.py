@@ -73,7 +73,7 @@ async def test_an_unsent_message_is_nowhere_though_it_started_a_campaign(postgre
             assert await holds(admin, TEXT) == {"scheduler.campaign_versions.document"}
             assert await holds(admin, MESSAGE) == set()
             assert "dispatcher.deliveries.user_id" in await holds(admin, line_user_id("hana"))
-            assert "scheduler.enrolments.context" in await holds(admin, "replyToken")
+            assert "scheduler.enrolments.context" in await holds(admin, "webhookEventId")
         assert any(TEXT.encode() in (record.value or b"") for record in pipeline.topics.logs[LINE_EVENTS.name])
 
 
@@ -98,7 +98,7 @@ async def test_a_dead_letter_that_was_set_aside_is_deleted_when_its_message_is_u
 
 async def take_line_events(pipeline: Pipeline) -> None:
     """Let the segmenter read, and nothing leave its outbox."""
-    [handler] = [handler for topic, handler in pipeline._handlers if topic == LINE_EVENTS.name]
+    [handler] = [take for topic, group, take in pipeline._handlers if (topic, group) == (LINE_EVENTS.name, "pipeline")]
     batch = pipeline.topics.read(LINE_EVENTS.name, "pipeline")
     await handler(batch)
     pipeline.topics.done(LINE_EVENTS.name, "pipeline", batch)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from tests.support.deliveries import NOON, record
+from tests.support.deliveries import NOON, record, user_named
+from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.main import MIGRATIONS
 from todoke_dispatcher.ports import LinePort
@@ -17,6 +18,7 @@ from todoke_segmenter.main import MIGRATIONS as SEGMENTER
 from todoke_shared.accounts import Account, Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock, FakeClock
+from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.requests import CrowdRequest, Lane, MessageRequest
 from todoke_shared.kafka.records import Record
@@ -65,6 +67,30 @@ class Bench:
         self.offset += len(records)
         await dispatcher.take_requests(lane)(records)
         return records
+
+    async def give_token(self, dispatcher: Dispatcher, line: MemoryLine, name: str, **event: object) -> str:
+        """Somebody does something on LINE that may be answered; gives the token of it."""
+        token = f"token-{self.offset}"
+        line.tokens["main", token] = user_named(name)
+        received_at = self.clock.wall()
+        raw = {
+            "type": "message",
+            "mode": "active",
+            "source": {"type": "user", "userId": user_named(name)},
+            "deliveryContext": {"isRedelivery": False},
+            "replyToken": token,
+            **event,
+        }
+        written = LineEvent(
+            account="main",
+            webhook_event_id=f"event-{raw['replyToken']}",
+            received_at=received_at,
+            occurred_at=received_at,
+            event=raw,
+        )
+        await dispatcher.take_line_events([Record("line.events.v1", 0, self.offset, b"key", written.to_json())])
+        self.offset += 1
+        return token
 
     async def row(self, message: UUID) -> asyncpg.Record:
         """A delivery as the ledger has it."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import uvicorn
+from aiohttp import web
 
 from todoke_line_simulator.app import create_app
 from todoke_line_simulator.settings import SimulatorSettings
@@ -71,6 +72,21 @@ class LineServer:
         async with self._http.post(f"/sim/users/{user}/postback", json={"data": data}) as answer:
             assert answer.status == 202, await answer.text()
 
+    async def follow(self, user: str) -> None:
+        """The person befriends the account; the webhook is on its way."""
+        async with self._http.post(f"/sim/users/{user}/follow", json={}) as answer:
+            assert answer.status == 202, await answer.text()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move LINE's clock forward: tokens and keys grow old."""
+        async with self._http.post("/sim/clock", json={"advanceSeconds": seconds}) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def write(self, user: str, text: str) -> None:
+        """The person writes; the webhook is on its way."""
+        async with self._http.post(f"/sim/users/{user}/message", json={"text": text}) as answer:
+            assert answer.status == 202, await answer.text()
+
     async def add_rich_menu(self, alias: str) -> str:
         """Make a rich menu of that alias, by LINE's own calls; gives its id."""
         created = await self._as_line("/v2/bot/richmenu", _MENU)
@@ -87,6 +103,27 @@ class LineServer:
         """What the account `main` was asked and answered."""
         async with self._http.get("/sim/stats") as answer:
             return dict(json.loads(await answer.read())["accounts"]["main"])
+
+
+@asynccontextmanager
+async def webhooks() -> AsyncIterator[tuple[str, "asyncio.Queue[tuple[bytes, str]]"]]:
+    """A shop that keeps what LINE tells it: the address, and bodies with their signatures."""
+    told: asyncio.Queue[tuple[bytes, str]] = asyncio.Queue()
+
+    async def take(asked: web.Request) -> web.Response:
+        told.put_nowait((await asked.read(), asked.headers["x-line-signature"]))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/", told
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager

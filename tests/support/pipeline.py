@@ -14,10 +14,11 @@ from typing import Any
 import asyncpg
 
 from tests.support.doors import Doors
-from tests.support.line_webhooks import line_user_id, signed_webhook
+from tests.support.line_webhooks import line_user_id, signed_event
 from tests.support.memory_topics import MemoryTopics
-from todoke_dispatcher.adapters.memory import MemoryLine
+from todoke_dispatcher.adapters.memory import AcceptedRequest, MemoryLine
 from todoke_dispatcher.dispatcher import Dispatcher
+from todoke_dispatcher.ports import LinePort
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_ingest.answers import Answer
 from todoke_ingest.handlers.intake import Intake
@@ -49,11 +50,12 @@ CLUSTER = "memory"
 
 @dataclass(frozen=True)
 class SentMessage:
-    """What LINE took: when (the clock's instant), for whom, and the text."""
+    """What LINE took: when (the clock's instant), for whom, the text, and whether as a free reply."""
 
     at: datetime
     to: str
     text: str
+    free: bool = False
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Pipeline:
     by_clock: ByClock
     people: "asyncpg.Pool[asyncpg.Record]"
     sent: list[SentMessage]
-    _handlers: Sequence[tuple[str, BatchHandler]]
+    _handlers: Sequence[tuple[str, str, BatchHandler]]
     _relays: Sequence[Relay]
 
     async def post(self, *events: dict[str, Any]) -> Answer:
@@ -82,10 +84,23 @@ class Pipeline:
     async def follow(self, *names: str, kind: str = "follow") -> None:
         """These people befriend the account (or `unfollow`), by signed webhooks."""
         for name in names:
-            body, signature = signed_webhook(kind, name, self.clock.now(), SIMULATOR_SECRET)
-            answer = await self.door.take_line_webhook("main", body, signature)
-            assert answer.status == 200, answer
+            await self._tell(name, {"type": kind})
         await self.settle()
+
+    async def say(self, name: str, **fields: object) -> None:
+        """Somebody writes or taps, and all that comes of it at this instant."""
+        await self._tell(name, fields)
+        await self.settle()
+
+    async def _tell(self, name: str, fields: Mapping[str, object]) -> None:
+        """What LINE tells of a person, with a reply token unless they have left."""
+        if fields["type"] != "unfollow":
+            token = f"token-{name}-{fields['type']}-{self.clock.now().timestamp()}"
+            self.line.tokens["main", token] = line_user_id(name)
+            fields = {"replyToken": token, **fields}
+        body, signature = signed_event(fields, name, self.clock.now(), SIMULATOR_SECRET)
+        answer = await self.door.take_line_webhook("main", body, signature)
+        assert answer.status == 200, answer
 
     async def settle(self) -> None:
         """Let everything that can happen at this instant happen."""
@@ -112,10 +127,10 @@ class Pipeline:
 
     async def _step(self) -> int:
         moved = 0
-        for topic, handler in self._handlers:
-            while batch := self.topics.read(topic, "pipeline"):
+        for topic, group, handler in self._handlers:
+            while batch := self.topics.read(topic, group):
                 await handler(batch)
-                self.topics.done(topic, "pipeline", batch)
+                self.topics.done(topic, group, batch)
                 moved += len(batch)
         moved += await self.dispatcher.send_some()
         for relay in self._relays:
@@ -124,9 +139,14 @@ class Pipeline:
         return moved
 
     def _note_sent(self) -> None:
-        taken = [(to, request) for request in self.line.accepted for to in request.to]
-        for to, request in taken[len(self.sent) :]:
-            self.sent.append(SentMessage(self.clock.now(), to, loads(request.body)["messages"][0]["text"]))
+        now = self.clock.now()
+        taken = [
+            SentMessage(now, to, text, request.retry_key is None)
+            for request in self.line.accepted
+            for to in request.to
+            for text in _texts(request)
+        ]
+        self.sent += taken[len(self.sent) :]
 
     def sent_to(self, name: str) -> list[str]:
         """The texts that a person received, in order."""
@@ -141,8 +161,13 @@ async def open_pipeline(
     campaigns: Iterable[Campaign] | None = None,
     segments: Iterable[Segment] = (),
     shops: Mapping[str, Shop] | None = None,
+    line: LinePort | None = None,
+    monthly_limit: int | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours."""
+    """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours.
+
+    `line`: another LINE than the one in memory; what it takes is not noted. `monthly_limit`: the account's.
+    """
     await migrate_rooms(dsn)
     async with AsyncExitStack() as stack:
         pools = {}
@@ -155,7 +180,9 @@ async def open_pipeline(
             await catalogue.refresh()
         known = SegmentCatalogue(pools["segmenter"])
         await known.refresh()
-        topics, clock, line, config = MemoryTopics(), FakeClock(start), MemoryLine(), load_config(None)
+        topics, clock, memory, config = MemoryTopics(), FakeClock(start), MemoryLine(), load_config(None)
+        account = config.accounts["main"].model_copy(update={"monthly_limit": monthly_limit})
+        config = config.model_copy(update={"accounts": {"main": account}})
         relays = [await stack.enter_async_context(Relay(pool, room, topics)) for room, pool in pools.items()]
         segmenter = Segmenter(
             pools["segmenter"], catalogues["segmenter"], clock, cluster=CLUSTER, wake=_nothing, segments=known
@@ -170,7 +197,7 @@ async def open_pipeline(
             clock,
             cluster=CLUSTER,
             catalogue=catalogues["dispatcher"],
-            line=line,
+            line=line or memory,
             config=config,
             settings=DispatcherSettings(
                 postgres_dsn=dsn, kafka_bootstrap_servers="none", push_rate=1_000_000, multicast_rate=1_000_000
@@ -180,7 +207,7 @@ async def open_pipeline(
         yield Pipeline(
             clock=clock,
             topics=topics,
-            line=line,
+            line=memory,
             door=Doors(Intake(topics, clock, config)),
             scheduler=scheduler,
             dispatcher=dispatcher,
@@ -189,14 +216,21 @@ async def open_pipeline(
             people=pools["segmenter"],
             sent=[],
             _handlers=(
-                (EC_EVENTS.name, segmenter.take_ec_events),
-                (LINE_EVENTS.name, segmenter.take_line_events),
-                (OUTCOMES.name, segmenter.take_outcomes),
-                (CUSTOMER_TRIGGERS.name, scheduler.take_triggers),
-                *((topic.name, dispatcher.take_requests(lane)) for lane, topic in LANES.items()),
+                (LINE_EVENTS.name, "replies", dispatcher.take_line_events),
+                (EC_EVENTS.name, "pipeline", segmenter.take_ec_events),
+                (LINE_EVENTS.name, "pipeline", segmenter.take_line_events),
+                (OUTCOMES.name, "pipeline", segmenter.take_outcomes),
+                (CUSTOMER_TRIGGERS.name, "pipeline", scheduler.take_triggers),
+                *((topic.name, "pipeline", dispatcher.take_requests(lane)) for lane, topic in LANES.items()),
             ),
             _relays=relays,
         )
+
+
+def _texts(request: AcceptedRequest) -> list[str]:
+    """Of a push or multicast the first object's; of a reply, in which several messages may ride, each object's."""
+    messages = loads(request.body)["messages"]
+    return [each["text"] for each in (messages[:1] if request.retry_key else messages)]
 
 
 def _nothing() -> None:

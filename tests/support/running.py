@@ -61,8 +61,16 @@ class Running:
             after = answer["next"]
 
     async def texts(self) -> list[str]:
-        """The texts that LINE has accepted, in order."""
-        return [message["messages"][0]["text"] for message in await self.messages()]
+        """The texts that LINE has accepted, in order; in one reply there may be several."""
+        return [part["text"] for message in await self.messages() for part in message["messages"]]
+
+    async def spend_tokens(self, number: int, *, seconds: float = 30) -> None:
+        """Return once the reply tokens of so many events are known, and none is left: from here on all is pushed."""
+        deadline = time.monotonic() + seconds
+        while await self.pool.fetchval("SELECT count(*) FROM dispatcher.reply_tokens") < number:
+            assert time.monotonic() < deadline, f"fewer than {number} reply tokens after {seconds} s"
+            await asyncio.sleep(0.1)
+        await self.pool.execute("UPDATE dispatcher.reply_tokens SET token = NULL")
 
     async def account_stats(self) -> dict[str, Any]:
         """The simulator's counts for the account `main`."""
@@ -79,9 +87,10 @@ class Running:
             await asyncio.sleep(0.1)
 
     async def until_accepted(self, number: int, *, seconds: float) -> None:
-        """Return once LINE has taken messages for so many people. AssertionError, with what there is, when not."""
+        """Return once LINE has taken so many, by the ledger. AssertionError, with what there is, when not."""
         deadline = time.monotonic() + seconds
-        while (accepted := (await self.account_stats())["billed"]) < number:
+        taken = "SELECT count(*) FROM dispatcher.deliveries WHERE state = 'accepted'"
+        while (accepted := await self.pool.fetchval(taken)) < number:
             if time.monotonic() > deadline:
                 ledger = "SELECT state, reason, count(*) FROM dispatcher.deliveries GROUP BY state, reason"
                 states = await self.pool.fetch(ledger)

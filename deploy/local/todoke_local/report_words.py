@@ -59,6 +59,9 @@ def groups(report: Report) -> Iterator[tuple[str, ...]]:
 
 def sentences(report: Report, within: str) -> Iterator[str]:
     """What the numbers say. `within`: the goal's window in words, empty where the campaign has no goal."""
+    if free := sum(step.free for step in report.steps):
+        accepted = sum(step.accepted for step in report.steps)
+        yield f"{free:,} of {accepted:,} messages that LINE accepted went out as free replies."
     if not within:
         yield "The campaign has no `goal`: nobody can convert. Write one to learn what it earns."
         return

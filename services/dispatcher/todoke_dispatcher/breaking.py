@@ -8,15 +8,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.domain.breaker import Breaker
 from todoke_dispatcher.domain.verdict import NotSent, Unclear, Verdict
-from todoke_dispatcher.multicasting import GroupAttempt
+from todoke_dispatcher.replying import AnyAttempt
 from todoke_shared.telemetry import metrics
 
 logger = logging.getLogger("todoke.dispatcher")
-
-AnyAttempt = Attempt | GroupAttempt
 
 
 class Breakers:

@@ -141,6 +141,8 @@ async def tell_crowd(connection: Connection, now: datetime) -> list[Outgoing]:
         request = read_stored(crowd.request_of(crowd.members[0]))
         for member in crowd.members:
             own = replace(request, to=member.to, person=member.person, enrolment=member.enrolment)
-            outcomes.append(outcome_of(own, Settled(member.id, b"", None, request_id), State.ACCEPTED, now))
+            outcomes.append(
+                outcome_of(own, Settled(member.id, b"", None, request_id), State.ACCEPTED, now, via="multicast")
+            )
         await crowds.told(connection, [crowd.id])
     return outcomes

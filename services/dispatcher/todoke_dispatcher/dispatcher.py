@@ -9,11 +9,12 @@ from asyncio import Event, gather
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 
 import asyncpg
 
-from todoke_dispatcher.adapters import away, channels, crowds, deliveries
+from todoke_dispatcher.adapters import away, channels, crowds, deliveries, replies
 from todoke_dispatcher.breaking import Breakers
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.crowding import tell_crowd
@@ -21,7 +22,9 @@ from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.menus import alias_of, judge_menu
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
+from todoke_dispatcher.domain.reply import judge_reply
 from todoke_dispatcher.domain.verdict import (
+    Accepted,
     ChannelStopped,
     MonthlyLimit,
     NotSent,
@@ -33,7 +36,10 @@ from todoke_dispatcher.domain.verdict import (
 from todoke_dispatcher.handlers import SERVICE, read_requests
 from todoke_dispatcher.multicasting import GroupAttempt
 from todoke_dispatcher.ports import LinePort, NotSentError
+from todoke_dispatcher.reading_tokens import read_tokens
 from todoke_dispatcher.recording import Told, record, record_groups
+from todoke_dispatcher.replied import record_replies, settle_lost
+from todoke_dispatcher.replying import AnyAttempt, ReplyAttempt
 from todoke_dispatcher.rounds import Claimed, Rounds
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.accounts import Config
@@ -60,17 +66,19 @@ LANES: tuple[Lane, ...] = ("transactional", "marketing")
 class Result:
     """What came of an attempt."""
 
-    attempt: Attempt | GroupAttempt
+    attempt: AnyAttempt
     verdict: Verdict
 
     @property
     def messages(self) -> int:
         """How many messages it is about."""
-        return self.attempt.sent.size if isinstance(self.attempt, GroupAttempt) else 1
+        return 1 if isinstance(self.attempt, Attempt) else self.attempt.sent.size
 
     @property
     def leaves_due(self) -> bool:
-        """Whether it may leave messages that are due at once: the halves of a group, or its members."""
+        """Whether it may leave messages that are due at once: the halves of a group, or its members, or a reply's."""
+        if isinstance(self.attempt, ReplyAttempt):
+            return not isinstance(self.verdict, Accepted | Unclear)
         return isinstance(self.attempt, GroupAttempt) and isinstance(
             self.verdict, Refused | MonthlyLimit | ChannelStopped
         )
@@ -126,6 +134,13 @@ class Dispatcher:
 
         return take
 
+    async def take_line_events(self, records: Sequence[Record]) -> None:
+        """The handler of LINE's events: the reply tokens that they bring, all or nothing."""
+        tokens = read_tokens(records, self._limits.keys(), self._clock.wall())
+        async with self._pool.acquire() as connection, connection.transaction():
+            await move_positions(connection, self._cluster, records)
+            await replies.add_tokens(connection, tokens)
+
     async def send_some(self) -> int:
         """One round: release, claim, send, record. Gives how many deliveries were settled, held ones included.
 
@@ -133,10 +148,11 @@ class Dispatcher:
         """
         await self.release_held()
         await self.look_at_line()
+        lost = await self.settle_lost_replies()
         while True:
             claimed = await self.claim(self._settings.max_in_flight)
             results = await gather(*(self.send(attempt) for attempt in claimed.attempts))
-            settled = claimed.settled + await self.record(results)
+            settled = lost + claimed.settled + await self.record(results)
             while await self.tell():
                 pass
             if settled or not any(each.leaves_due for each in results):
@@ -156,6 +172,14 @@ class Dispatcher:
                     limit = LARGEST_RELEASE if room is None else min(room, LARGEST_RELEASE)
                     released += await deliveries.release_held(connection, account, lane, wall, limit)
         return released
+
+    async def settle_lost_replies(self) -> int:
+        """Give up replies of which nobody tells any more, and forget tokens that are over; gives how many messages."""
+        now, wall = self._clock.now(), self._clock.wall()
+        async with self._pool.acquire() as connection, connection.transaction():
+            told = await settle_lost(connection, now=now, wall=wall)
+            await replies.purge_tokens(connection, wall)
+        return self._tell(told)
 
     async def claim(self, room: int) -> Claimed:
         """Up to `room` attempts, shared fairly among the accounts with something due. An account's error is its own."""
@@ -179,10 +203,21 @@ class Dispatcher:
                     logger.warning("nothing claimed for account %s (%s)", channel.account, type(error).__name__)
                     self._resting[channel.account] = monotonic() + ACCOUNT_REST_SECONDS
                 self._breakers.claimed(channel.account, claimed.attempts[begun:])
+        flowing = [account for account in awake if self._breakers.is_closed(account)]
+        await self._claim_idle(flowing, room - len(claimed.attempts), claimed)
         self._tell(claimed.told)
         return claimed
 
-    async def send(self, attempt: Attempt | GroupAttempt) -> Result:
+    async def _claim_idle(self, accounts: Sequence[str], room: int, claimed: Claimed) -> None:
+        if room <= 0:
+            return
+        try:
+            await self._rounds.claim_idle(accounts, room, claimed)
+        except Exception as error:  # noqa: BLE001 - what was claimed before goes out all the same
+            metrics.LOOP_ERRORS.labels("claim", type(error).__name__).inc()
+            logger.warning("no free rides claimed (%s)", type(error).__name__)
+
+    async def send(self, attempt: AnyAttempt) -> Result:
         """Ask LINE once, at the attempt's own instant. Never raises: whatever happens is a verdict."""
         await self._clock.sleep_until_wall(attempt.slot)
         verdict: Verdict
@@ -195,7 +230,7 @@ class Dispatcher:
         self._breakers.tell(attempt, verdict, self._clock.wall())
         return Result(attempt, verdict)
 
-    async def _send_now(self, attempt: Attempt | GroupAttempt) -> Verdict:
+    async def _send_now(self, attempt: AnyAttempt) -> Verdict:
         verdict: Verdict
         started = monotonic()
         try:
@@ -208,7 +243,9 @@ class Dispatcher:
         metrics.ATTEMPTS.labels(attempt.account, type(verdict).__name__).inc()
         return verdict
 
-    async def _ask(self, attempt: Attempt | GroupAttempt) -> Verdict:
+    async def _ask(self, attempt: AnyAttempt) -> Verdict:
+        if isinstance(attempt, ReplyAttempt):
+            return judge_reply(await self._line.reply(attempt.account, attempt.body))
         sent = attempt.sent
         if isinstance(attempt, Attempt) and attempt.sent.request.rich_menu is not None:
             request, alias = attempt.sent.request, alias_of(attempt.sent.request)
@@ -221,7 +258,8 @@ class Dispatcher:
     async def record(self, results: Sequence[Result]) -> int:
         """Store what came of attempts, with the outcomes; gives how many messages were settled.
 
-        Pushes in one transaction, multicasts in another: each takes its locks in the same order everywhere.
+        Pushes in one transaction, multicasts in another, replies in a third: each takes its locks in the same order
+        everywhere.
         """
         now, wall = self._clock.now(), self._clock.wall()
         pushes = [(each.attempt, each.verdict) for each in results if isinstance(each.attempt, Attempt)]
@@ -233,6 +271,7 @@ class Dispatcher:
         if groups:
             async with self._pool.acquire() as connection, connection.transaction():
                 told += await record_groups(connection, groups, now=now, wall=wall, jitter=random.random)
+        told += await self._record_replies(results, now=now, wall=wall)
         self._tell_of_stops(results)
         return self._tell(told)
 
@@ -267,6 +306,19 @@ class Dispatcher:
     def _may_claim(self, account: str) -> bool:
         rested = self._resting.get(account, 0.0) <= monotonic()
         return rested and self._line.is_ready(account) and self._breakers.room(account, 1) > 0
+
+    async def _record_replies(self, results: Sequence[Result], *, now: datetime, wall: datetime) -> Told:
+        told: Told = Counter()
+        if answered := [(each.attempt, each.verdict) for each in results if isinstance(each.attempt, ReplyAttempt)]:
+            async with self._pool.acquire() as connection, connection.transaction():
+                told = await record_replies(connection, answered, now=now, wall=wall)
+        for (campaign, state), messages in told.items():
+            if state is State.ACCEPTED:
+                metrics.FREE_REPLIES.labels(campaign).inc(messages)
+        for each in results:
+            if isinstance(each.verdict, Unclear):
+                self._rounds.replier.rest(each.attempt.account, wall)
+        return told
 
     async def measure(self) -> None:
         """Bring the gauge of unsettled deliveries up to date."""

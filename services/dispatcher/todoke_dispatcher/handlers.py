@@ -8,10 +8,11 @@ import msgspec
 
 from todoke_dispatcher.adapters.deliveries import Received
 from todoke_dispatcher.adapters.multicasts import Settled
+from todoke_dispatcher.adapters.replies import SettledRider
 from todoke_dispatcher.adapters.stored_requests import StoredRequest
 from todoke_dispatcher.domain.crowd import Crowd, read_crowd
 from todoke_dispatcher.domain.delivery import Delivery, State
-from todoke_shared.contracts.outcomes import OutcomeState
+from todoke_shared.contracts.outcomes import OutcomeState, Via
 from todoke_shared.contracts.requests import Lane, MessageRequest
 from todoke_shared.contracts.subjects import LineUser
 from todoke_shared.contracts.topics import OUTCOMES, REQUESTS_MARKETING, REQUESTS_TRANSACTIONAL
@@ -85,15 +86,18 @@ def outcome(delivery: Delivery, now: datetime) -> Outgoing | None:
     """What to tell of a delivery, or None while there is nothing to tell. `now` is the shop's time."""
     if delivery.state not in _TOLD:
         return None
-    return outcome_of(delivery.request, delivery, delivery.state, now, delivery.lane)
+    sent = delivery.state in {State.ACCEPTED, State.UNKNOWN} and delivery.request.rich_menu is None
+    return outcome_of(delivery.request, delivery, delivery.state, now, delivery.lane, via="push" if sent else None)
 
 
-def outcome_of(
+def outcome_of(  # noqa: PLR0913 - all that an outcome tells
     request: MessageRequest | StoredRequest,
-    answered: Delivery | Settled,
+    answered: Delivery | Settled | SettledRider,
     state: State,
     now: datetime,
     lane: Lane = "marketing",
+    *,
+    via: Via | None = None,
 ) -> Outgoing:
     """What to tell of a message that is in `state`. KeyError when there is nothing to tell."""
     told = _TOLD[state]
@@ -114,6 +118,7 @@ def outcome_of(
         "at": now,
         "reason": answered.reason,
         "line_request_id": answered.line_request_id,
+        "via": via,
     }
     key = str(request.person) if request.person else LineUser(request.account, request.to).subject
     value = dumps({name: field for name, field in record.items() if field is not None})

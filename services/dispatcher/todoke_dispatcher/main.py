@@ -15,7 +15,7 @@ from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
 from todoke_shared.accounts import load_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.contracts.requests import Lane
-from todoke_shared.contracts.topics import LANES, OUTCOMES
+from todoke_shared.contracts.topics import LANES, LINE_EVENTS, OUTCOMES
 from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.postgres.migrate import Migrations
@@ -27,14 +27,16 @@ NAME = "dispatcher"
 MIGRATIONS = Migrations(NAME, Path(__file__).parent / "migrations")
 
 
-def declare(broker: KafkaBroker, take: Callable[[Lane], BatchHandler]) -> Consumption:
+def declare(broker: KafkaBroker, take: Callable[[Lane], BatchHandler], take_line_events: BatchHandler) -> Consumption:
     """What the dispatcher reads and writes: for the running service, and for AsyncAPI.
 
-    Each lane is a consumer group of its own, so that a backlog of marketing delays no shipping notice.
+    Each lane is a consumer group of its own, so that a backlog of marketing delays no shipping notice; LINE's events
+    are one, too, since a reply token is over in a minute.
     """
     consumption = Consumption(broker, group=f"todoke-{NAME}")
     for lane, topic in LANES.items():
         consumption.subscribe([topic], take(lane), lane=lane)
+    consumption.subscribe([LINE_EVENTS], take_line_events, lane="replies")
     broker.publisher(OUTCOMES.name, schema=OUTCOMES.model, title=OUTCOMES.name, description=OUTCOMES.purpose)
     return consumption
 
@@ -73,7 +75,7 @@ def create_app(settings: DispatcherSettings) -> Starlette:
             broker = new_broker(settings, NAME)
             async with (
                 pumping(dispatcher, settings.max_in_flight),
-                consuming(broker, declare(broker, dispatcher.take_requests), room),
+                consuming(broker, declare(broker, dispatcher.take_requests, dispatcher.take_line_events), room),
             ):
                 yield
 

@@ -28,6 +28,9 @@ class LinePort(Protocol):
     async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """The same to several people: LINE takes it for all of them, or for none."""
 
+    async def reply(self, account: str, body: bytes) -> Answer:
+        """Spend the reply token in the exact `body`, as the account. There is no key by which to ask again."""
+
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """Link the rich menu of this alias to the user, None: unlink theirs; give LINE's last answer.
 

@@ -9,9 +9,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.dispatcher import Dispatcher, Result
-from todoke_dispatcher.multicasting import GroupAttempt
+from todoke_dispatcher.replying import AnyAttempt
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS
 from todoke_shared.telemetry.loops import Loops
 
@@ -65,7 +64,7 @@ class Pump:
             task.add_done_callback(self._sending.discard)
         return bool(claimed.attempts or claimed.settled or claimed.formed)
 
-    async def _send(self, attempt: Attempt | GroupAttempt) -> None:
+    async def _send(self, attempt: AnyAttempt) -> None:
         self._results.put_nowait(await self._dispatcher.send(attempt))
 
     async def record_once(self) -> None:
@@ -117,6 +116,7 @@ async def pumping(dispatcher: Dispatcher, max_in_flight: int) -> AsyncIterator[P
     async def release() -> None:
         if await dispatcher.release_held():
             dispatcher.wake.set()
+        await dispatcher.settle_lost_replies()
         await asyncio.sleep(RELEASE_SECONDS)
 
     async def look() -> None:

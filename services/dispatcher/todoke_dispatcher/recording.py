@@ -43,7 +43,7 @@ async def record(
     told = await settle(connection, changes, now=now, wall=wall)
     verdicts = {(each.account, each.sent.lane, type(verdict)): verdict for each, verdict in results}
     for (account, lane, _), verdict in verdicts.items():
-        await _tell_channel(connection, account, lane, verdict, wall)
+        await tell_channel(connection, account, lane, verdict, wall)
     return told
 
 
@@ -61,7 +61,7 @@ async def record_groups(
     ]
     told = await settle_groups(connection, changes, now=now, wall=wall)
     for (account, _), verdict in {(each.account, type(verdict)): verdict for each, verdict in results}.items():
-        await _tell_channel(connection, account, "marketing", verdict, wall)
+        await tell_channel(connection, account, "marketing", verdict, wall)
     return told
 
 
@@ -104,7 +104,7 @@ async def settle_groups(
         for member in await multicasts.settle_members(connection, ended, state, wall):
             request = read_stored(member.request)
             told[request.campaign or "", state] += 1
-            outcomes.append(outcome_of(request, member, state, now))
+            outcomes.append(outcome_of(request, member, state, now, via="multicast"))
     await put_outbox(connection, outcomes)
     return told
 
@@ -139,7 +139,7 @@ async def _give_back(connection: Connection, changes: Sequence[Change]) -> None:
         await channels.give_back(connection, account, month, lanes)
 
 
-async def _tell_channel(connection: Connection, account: str, lane: Lane, verdict: Verdict, wall: datetime) -> None:
+async def tell_channel(connection: Connection, account: str, lane: Lane, verdict: Verdict, wall: datetime) -> None:
     """What an answer says about the whole channel."""
     match verdict:
         case ChannelStopped(reason=reason):

@@ -1,27 +1,31 @@
 """One account's claim: what must be pushed, then stored multicasts, then what waits and may leave with others.
 
+Whose person has a reply token leaves with a reply instead (replying.py).
 Each part is a transaction of its own, in the order of its urgency: the transactional lane is among the pushes.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
 
-from todoke_dispatcher.adapters import crowds, deliveries, multicasts
+from todoke_dispatcher.adapters import crowds, deliveries, multicasts, replies
 from todoke_dispatcher.adapters.multicasts import Fresh
-from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, sort_due
+from todoke_dispatcher.claiming import Claimer, ClaimTime, sort_due
 from todoke_dispatcher.crowding import CROWDS_AT_ONCE, CrowdFormer, sort_crowds
 from todoke_dispatcher.domain.conclude import Sent
 from todoke_dispatcher.domain.decide import Channel, worth_asking, worth_sending
 from todoke_dispatcher.domain.delivery import KEY_LIFE
+from todoke_dispatcher.domain.reply import IDLE, Waiting
 from todoke_dispatcher.forming import MOST_AT_ONCE, Former, SortedFresh, is_crowd, sort_fresh
-from todoke_dispatcher.multicasting import GroupAttempt, MulticastClaimer
+from todoke_dispatcher.multicasting import MulticastClaimer
 from todoke_dispatcher.recording import Told, settle, settle_groups
+from todoke_dispatcher.replying import IDLE_AT_ONCE, AnyAttempt, Replier, left_by, waiting_of
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_dispatcher.templates import Contents, Templates, Version
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -36,6 +40,9 @@ UNREADABLE_REST = timedelta(minutes=1)
 SHORTEST_LOOK = 100
 """Also with room for fewer requests: a hundred messages may be one."""
 
+IDLE_LOOK = timedelta(seconds=1)
+"""How often idle reply tokens are looked for: they have half a minute."""
+
 _Versions = frozenset[Version]
 
 
@@ -43,7 +50,7 @@ _Versions = frozenset[Version]
 class Claimed:
     """A claim's attempts, and what it settled without one. `formed`: groups stored, to be claimed in their turn."""
 
-    attempts: list[Attempt | GroupAttempt] = field(default_factory=list)
+    attempts: list[AnyAttempt] = field(default_factory=list)
     told: Told = field(default_factory=Counter)
     formed: int = 0
 
@@ -71,6 +78,9 @@ class Rounds:
         self._multicasts = MulticastClaimer(settings, limits)
         self._crowds = CrowdFormer(settings, limits)
         self._former = Former(settings, limits, self._claimer)
+        self._next_idle_look = datetime.min.replace(tzinfo=UTC)
+        self.replier = Replier()
+        """Who replies; it wants to know when LINE gives no clear answer."""
 
     async def claim(self, channel: Channel, limit: int, claimed: Claimed) -> None:
         """Add up to `limit` attempts to `claimed`, as each part commits: an error in a later part strands none."""
@@ -98,6 +108,19 @@ class Rounds:
             told = await settle_groups(connection, _ended(group_ends), now=at.now, wall=at.wall)
             return told + await settle(connection, _ended(ends), now=at.now, wall=at.wall)
 
+    async def claim_idle(self, accounts: Collection[str], limit: int, claimed: Claimed) -> None:
+        """Add replies, up to `limit`, to people of these accounts whose token lies idle while something waits."""
+        at = self._now()
+        if at.wall < self._next_idle_look:
+            return
+        self._next_idle_look = at.wall + IDLE_LOOK
+        accounts = [account for account in accounts if not self.replier.rests(account, at.wall)]
+        async with self._pool.acquire() as connection:
+            look = min(limit, IDLE_AT_ONCE)
+            found = await replies.find_idle(connection, accounts, at.wall - IDLE, at.wall, look)
+        for account, people in found.items():
+            await self._with_versions(partial(self._reply_idle, Channel(account), people, claimed=claimed))
+
     async def _with_versions(self, claim: Callable[[_Versions], Awaitable[_Versions]]) -> None:
         """Claim, and once more when versions of campaigns were missing. What is missing then does not exist."""
         unread = await claim(frozenset())
@@ -111,17 +134,33 @@ class Rounds:
             at = self._now()
             due, unreadable = await deliveries.lock_due(connection, channel.account, at.wall, limit)
             blocked = await deliveries.blocked(connection, due)
-            found = sort_due(due, Templates(self._catalogue, looked_up), at, blocked)
+            templates = Templates(self._catalogue, looked_up)
+            found = sort_due(due, templates, at, blocked)
             if found.unread:
                 return frozenset(found.unread)
+            waiting = waiting_of(found.sendable)
+            riding = await self.replier.begin(connection, channel, waiting, templates, self._now())
+            if riding.unread:
+                return riding.unread
             await self._put_off(connection, [*unreadable, *found.unreadable], at)
-            attempts, standing = await self._claimer.begin(connection, channel, found.sendable, self._clock.wall())
+            pushed = left_by(riding, found.sendable)
+            attempts, standing = await self._claimer.begin(connection, channel, pushed, self._clock.wall())
             before = {delivery.message_id: delivery for delivery in due}
             changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]
             told = await settle(connection, changes, now=at.now, wall=at.wall)
-        claimed.attempts += attempts
+        claimed.attempts += [*riding.attempts, *attempts]
         claimed.told += told
         return frozenset()
+
+    async def _reply_idle(
+        self, channel: Channel, people: Collection[str], looked_up: _Versions, *, claimed: Claimed
+    ) -> _Versions:
+        """Claim replies for idle tokens. Gives the versions without which nothing was claimed."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            templates = Templates(self._catalogue, looked_up)
+            riding = await self.replier.begin_idle(connection, channel, people, templates, self._now())
+        claimed.attempts += riding.attempts
+        return riding.unread
 
     async def _multicast(self, channel: Channel, limit: int, claimed: Claimed) -> int:
         """Claim stored multicasts. Gives how many are due and have to wait for a time slot."""
@@ -159,11 +198,17 @@ class Rounds:
             fresh, found = await self._look(connection, channel, room, at, looked_up)
             if found.unread:
                 return frozenset(found.unread)
+            since = {each.message_id: each.next_attempt_at for each in fresh}
+            waiting = [Waiting(each.to, "marketing", since[each.message_id]) for each in found.candidates]
+            templates = Templates(self._catalogue, looked_up)
+            riding = await self.replier.begin(connection, channel, waiting, templates, self._now())
+            if riding.unread:
+                return riding.unread
             await self._put_off(connection, found.unreadable, at)
-            wall = self._clock.wall()
-            formed = await self._former.form(connection, channel, found.candidates, fresh, room=room, wall=wall)
+            wall, left = self._clock.wall(), left_by(riding, found.candidates)
+            formed = await self._former.form(connection, channel, left, fresh, room=room, wall=wall)
             told = await settle(connection, [*found.ended, *formed.standing], now=at.now, wall=at.wall)
-        claimed.attempts += formed.pushes
+        claimed.attempts += [*riding.attempts, *formed.pushes]
         claimed.formed += formed.groups
         claimed.told += told
         return frozenset()

@@ -7,12 +7,14 @@ from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.requests import Lane
 
 OutcomeState = Literal["accepted", "held", "dropped", "failed", "unknown", "clicked"]
+Via = Literal["push", "multicast", "reply"]
 
 
 class Outcome(Contract):
     """`accepted`: LINE took it. `held`: it waits. `dropped`: we decided against it. `failed`: LINE refused it.
 
     `unknown`: LINE may have taken it and the retry key's life is over: a person decides.
+    `via`: how a message left that LINE has, or may have; replies are free. None for a rich menu.
     `clicked`: its link to `url` was followed; a second time within the same minute is the same click.
     """
 
@@ -31,4 +33,5 @@ class Outcome(Contract):
     at: Instant
     reason: str | None = None
     line_request_id: str | None = None
+    via: Via | None = None
     url: str | None = None

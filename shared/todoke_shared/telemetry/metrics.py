@@ -69,4 +69,5 @@ TOKEN_FETCHES = Counter(
 DELIVERIES = Counter(
     "todoke_deliveries_total", "Messages by what became of them; alarm on unknown", ["campaign", "state"]
 )
+FREE_REPLIES = Counter("todoke_free_replies_total", "Messages that left free of charge, with a reply", ["campaign"])
 WAITING = Gauge("todoke_deliveries_waiting", "Messages stored and not yet settled", ["lane"])

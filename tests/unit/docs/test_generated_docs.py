@@ -23,6 +23,7 @@ PAYLOADS = {
     ("scheduler", "send", "ec.events.v1"): "EcEvent",
     ("scheduler", "send", "message.requests.marketing.v1"): "MessageRequest or CrowdRequest",
     ("scheduler", "send", "message.requests.transactional.v1"): "MessageRequest",
+    ("dispatcher", "receive", "line.events.v1"): "LineEvent",
     ("dispatcher", "receive", "message.requests.marketing.v1"): "MessageRequest or CrowdRequest",
     ("dispatcher", "receive", "message.requests.transactional.v1"): "MessageRequest",
     ("dispatcher", "send", "message.outcomes.v1"): "Outcome",

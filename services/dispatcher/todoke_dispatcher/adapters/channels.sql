@@ -4,7 +4,7 @@ WITH channel AS (
     INSERT INTO channels (account) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
 )
 INSERT INTO rates (account, endpoint)
-SELECT account, endpoint FROM unnest($1::text[]) AS account, unnest(ARRAY['multicast', 'push', 'rich_menu']) AS endpoint
+SELECT account, endpoint FROM unnest($1::text[]) AS account, unnest(ARRAY['multicast', 'push', 'reply', 'rich_menu']) AS endpoint
  ORDER BY account, endpoint
 ON CONFLICT DO NOTHING;
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -25,9 +25,10 @@ class Received:
     value: bytes
 
 
-async def add(connection: Connection, lane: Lane, received: Iterable[Received], wall: datetime) -> None:
-    """Enter messages into the ledger; those it knows stay as they are."""
-    ordered = sorted(received, key=lambda each: each.request.id)
+async def add(connection: Connection, lane: Lane, received: Sequence[Received], wall: datetime) -> None:
+    """Enter messages into the ledger, by microseconds in the order given; those it knows stay as they are."""
+    placed = sorted(enumerate(received, 1 - len(received)), key=lambda each: each[1].request.id)
+    ordered = [each for _, each in placed]
     requests = [each.request for each in ordered]
     await connection.execute(
         _SQL["add_deliveries"],
@@ -43,6 +44,7 @@ async def add(connection: Connection, lane: Lane, received: Iterable[Received], 
         [request.enrolment for request in requests],
         [each.value for each in ordered],
         [request.expires_at and request.expires_at.astimezone(UTC) for request in requests],
+        [wall + timedelta(microseconds=place) for place, _ in placed],
     )
 
 
@@ -53,7 +55,7 @@ async def lock_due(
 
     The second list are those whose stored request this release cannot read.
     """
-    return _readable(await connection.fetch(_SQL["lock_due"], account, wall, limit))
+    return read_deliveries(await connection.fetch(_SQL["lock_due"], account, wall, limit))
 
 
 async def lock_over(connection: Connection, account: str, since: datetime, wall: datetime) -> list[Delivery]:
@@ -61,7 +63,19 @@ async def lock_over(connection: Connection, account: str, since: datetime, wall:
 
     What this release cannot read is left to one that can.
     """
-    return _readable(await connection.fetch(_SQL["lock_over"], account, since, wall))[0]
+    return read_deliveries(await connection.fetch(_SQL["lock_over"], account, since, wall))[0]
+
+
+def read_deliveries(rows: Iterable[asyncpg.Record]) -> tuple[list[Delivery], list[UUID]]:
+    """Rows as `lock_due` gives them, and the message ids of those whose request this release cannot read."""
+    due: list[Delivery] = []
+    unreadable: list[UUID] = []
+    for row in rows:
+        try:
+            due.append(delivery_of(row))
+        except BadMessageError:
+            unreadable.append(row["message_id"])
+    return due, unreadable
 
 
 async def put_off(connection: Connection, messages: Sequence[UUID], until: datetime) -> None:
@@ -126,17 +140,6 @@ async def resend(connection: Connection, messages: Sequence[UUID], wall: datetim
 async def count_unsettled(connection: Connection) -> dict[str, int]:
     """How many deliveries wait or are under way, by lane."""
     return {row["lane"]: row["deliveries"] for row in await connection.fetch(_SQL["count_unsettled"])}
-
-
-def _readable(rows: Iterable[asyncpg.Record]) -> tuple[list[Delivery], list[UUID]]:
-    read: list[Delivery] = []
-    unreadable: list[UUID] = []
-    for row in rows:
-        try:
-            read.append(delivery_of(row))
-        except BadMessageError:
-            unreadable.append(row["message_id"])
-    return read, unreadable
 
 
 def delivery_of(row: asyncpg.Record) -> Delivery:

@@ -3,10 +3,11 @@
 -- with the same messages wait for each other in one order.
 INSERT INTO deliveries (message_id, account, lane, shop, user_id, person_id, campaign, step, enrolment_id, request,
                         expires_at, next_attempt_at, received_at, changed_at)
-SELECT message_id, account, $1, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, $2, $2, $2
+SELECT message_id, account, $1, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, received_at,
+       received_at, $2
   FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::uuid[],
-              $11::bytea[], $12::timestamptz[])
-    AS r (message_id, account, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at)
+              $11::bytea[], $12::timestamptz[], $13::timestamptz[])
+    AS r (message_id, account, shop, user_id, person_id, campaign, step, enrolment_id, request, expires_at, received_at)
 ON CONFLICT (message_id) DO NOTHING;
 
 -- name: lock_due
@@ -91,7 +92,7 @@ RETURNING message_id;
 -- place in the month; the old place stays counted.
 UPDATE deliveries
    SET state = 'waiting', epoch = epoch + 1, retry_key = NULL, body = NULL, ambiguous = false, first_attempt_at = NULL,
-       next_attempt_at = $2, quota_month = NULL, multicast_id = NULL, reason = NULL, changed_at = $2
+       next_attempt_at = $2, quota_month = NULL, multicast_id = NULL, reply_id = NULL, reason = NULL, changed_at = $2
  WHERE message_id = any($1::uuid[]) AND state = 'unknown'
 RETURNING message_id;
 

@@ -21,6 +21,7 @@ from todoke_shared.telemetry.loops import Loops
 
 PUSH_PATH = "/v2/bot/message/push"
 MULTICAST_PATH = "/v2/bot/message/multicast"
+REPLY_PATH = "/v2/bot/message/reply"
 _SPARE = 10
 """Connections for tokens and calls, which must not wait behind messages that hang."""
 _LONGEST_ANSWER = 64 * 1024
@@ -34,6 +35,7 @@ class LineClient:
         self._session = session
         self._push_url = api_url.rstrip("/") + PUSH_PATH
         self._multicast_url = api_url.rstrip("/") + MULTICAST_PATH
+        self._reply_url = api_url.rstrip("/") + REPLY_PATH
         self._bot_url = api_url.rstrip("/") + "/v2/bot"
         self._tokens = tokens
 
@@ -53,6 +55,10 @@ class LineClient:
     async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """The same as `push`, to several."""
         return await self._post(self._multicast_url, account, retry_key, body)
+
+    async def reply(self, account: str, body: bytes) -> Answer:
+        """The same as `push`, without a key: LINE refuses one here."""
+        return await self._post(self._reply_url, account, None, body)
 
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """One or two requests, no retry. Raises as `push` does; ValueError when LINE's answer names no menu.
@@ -74,13 +80,11 @@ class LineClient:
             self._tokens.check(account, token, response.status)
             return Answer(response.status, await _read(response), response.headers.get("x-line-request-id"))
 
-    async def _post(self, url: str, account: str, retry_key: UUID, body: bytes) -> Answer:
+    async def _post(self, url: str, account: str, retry_key: UUID | None, body: bytes) -> Answer:
         token = self._tokens.token(account)
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "X-Line-Retry-Key": str(retry_key),
-        }
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        if retry_key is not None:
+            headers["X-Line-Retry-Key"] = str(retry_key)
         # A redirect would carry the token to another host, and turn the POST into a GET.
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             self._tokens.check(account, token, response.status)

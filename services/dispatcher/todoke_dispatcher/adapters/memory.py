@@ -14,15 +14,16 @@ Fault = Literal[
 ]
 
 _MENUS = UUID("6a9b1a5e-1111-4000-8000-000000000000")
+_REPLIES = UUID("6a9b1a5e-2222-4000-8000-000000000000")
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRequest:
-    """A push or multicast that LINE took."""
+    """A push, multicast or reply that LINE took. `retry_key` None: a reply, which costs nothing."""
 
     account: str
     to: tuple[str, ...]
-    retry_key: UUID
+    retry_key: UUID | None
     body: bytes
     request_id: str
 
@@ -46,8 +47,10 @@ class MemoryLine:
     """Rich menus by alias, of every account."""
     linked: dict[tuple[str, str], str] = field(default_factory=dict)
     """By account and user."""
-    requests: list[tuple[UUID, bytes]] = field(default_factory=list)
-    _by_key: dict[tuple[str, UUID], AcceptedRequest] = field(default_factory=dict)
+    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Reply tokens that LINE takes, by account and token: whom each reaches. Take one away, and it is over."""
+    requests: list[tuple[UUID | None, bytes]] = field(default_factory=list)
+    _by_key: dict[tuple[str, UUID | None], AcceptedRequest] = field(default_factory=dict)
 
     def is_ready(self, account: str) -> bool:  # noqa: ARG002 - the port's signature
         """As long-lived tokens are: always."""
@@ -64,6 +67,22 @@ class MemoryLine:
     async def multicast(self, account: str, retry_key: UUID, body: bytes) -> Answer:
         """Answer as LINE does: it takes the request for everybody, or for nobody, and does not say because of whom."""
         return self._send(account, retry_key, body, _multicast_recipients(body))
+
+    async def reply(self, account: str, body: bytes) -> Answer:
+        """Answer as LINE does: a token reaches its person once."""
+        self.requests.append((None, body))
+        request_id = str(uuid5(_REPLIES, str(len(self.requests))))
+        return self._answer(account, request_id, lambda: self._reply(account, body, request_id))
+
+    def _reply(self, account: str, body: bytes, request_id: str) -> Answer:
+        token = loads(body).get("replyToken")
+        if not isinstance(token, str) or not token or "to" in loads(body) or not _has_messages(body):
+            return _refusal(400, "The request body has 1 error(s)", request_id)
+        to = self.tokens.pop((account, token), None)
+        if to is None:
+            return _refusal(400, "Invalid reply token", request_id)
+        self.accepted.append(AcceptedRequest(account, (to,), None, body, request_id))
+        return Answer(200, dumps({"sentMessages": [{"id": str(len(self.accepted))}]}), request_id)
 
     async def rich_menu(self, account: str, to: str, alias: str | None) -> Answer:
         """Answer as LINE does, the faults as in `push`."""
@@ -101,12 +120,18 @@ class MemoryLine:
             raise ConnectionResetError("accepted, and the answer was lost")
         return answer
 
+    @property
+    def paid(self) -> int:
+        """How many messages LINE has counted: replies are free."""
+        return sum(len(each.to) for each in self.accepted if each.retry_key is not None)
+
     def forget_keys(self) -> None:
         """What LINE does 24 hours after it has accepted a request: the same key would send again."""
         self._by_key.clear()
 
     def _take(self, request: AcceptedRequest) -> Answer:
-        earlier = self._by_key.get((request.account, request.retry_key))
+        key = (request.account, request.retry_key)
+        earlier = self._by_key.get(key)
         if earlier is not None:
             conflict = _refusal(409, "The retry key is already accepted", request.request_id)
             return Answer(409, conflict.body, request.request_id, accepted_request_id=earlier.request_id)
@@ -114,9 +139,9 @@ class MemoryLine:
             return _refusal(400, "The request body has 1 error(s)", request.request_id)
         if not self.never_existed.isdisjoint(request.to):
             return _refusal(400, "Failed to send messages", request.request_id)
-        if self.quota is not None and sum(len(each.to) for each in self.accepted) + len(request.to) > self.quota:
+        if self.quota is not None and self.paid + len(request.to) > self.quota:
             return _refusal(429, "You have reached your monthly limit.", request.request_id)
-        self._by_key[request.account, request.retry_key] = request
+        self._by_key[key] = request
         self.accepted.append(request)
         return Answer(200, dumps({"sentMessages": [{"id": str(len(self.accepted))}]}), request.request_id)
 

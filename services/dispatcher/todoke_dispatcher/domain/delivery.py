@@ -6,6 +6,8 @@ Rules (RELIABILITY: delivery design; LINE-API.md: retry key):
   or the key's life ends and the delivery is `unknown`. While it is not, we may still decide against sending.
 - One that leaves with others, as a multicast, is `attempting` from when the group is formed until the group ends; key,
   body and `ambiguous` are the group's meanwhile (domain/multicast.py).
+- One that rides in a reply is `attempting` until the reply ends, and has no key meanwhile (domain/reply.py). A held one
+  that rides is released by it first.
 - Only an operator leads out of `unknown`: LINE has it, it is let go, or it goes out in a new epoch, which LINE would
   take as a new, paid message.
 - The states without a way out are final.
@@ -53,9 +55,10 @@ class Event(StrEnum):
     RELEASE = "release"
     """The channel may send again."""
     LEAVE = "leave"
-    """Its group is dissolved, or LINE has refused it and this message is alone now: LINE cannot have it."""
+    """Its group is dissolved, or LINE has refused it and this message is alone now, or LINE has not taken the reply it
+    rode in: LINE cannot have it."""
     GIVE_UP = "give up"
-    """LINE may have it and the key's life is over."""
+    """LINE may have it and the key's life is over, or there is no key: it rode in a reply."""
     RESEND = "resend"
     """An operator has decided to send it again, in a new epoch."""
     CONFIRM = "confirm"

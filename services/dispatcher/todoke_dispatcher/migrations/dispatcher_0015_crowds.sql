@@ -1,5 +1,5 @@
 -- Crowds: messages that were asked for together and leave together, a row for all of them
--- depends: dispatcher_0003_multicasts dispatcher_0010_published_deliveries
+-- depends: dispatcher_0003_multicasts dispatcher_0012_replies
 
 -- migrate: apply
 -- One row a request to many. The arrays are the members, in one order; `request` is what their requests have in common.
@@ -38,12 +38,17 @@ SELECT message_id, account, lane, shop, person_id, campaign,
        coalesce(enrolment_id, (convert_from(request, 'UTF8')::jsonb ->> 'enrolment')::uuid) AS enrolment_id,
        coalesce(step, convert_from(request, 'UTF8')::jsonb ->> 'step') AS step,
        state, reason, changed_at AS at, received_at,
-       (convert_from(request, 'UTF8')::jsonb ->> 'due_at')::timestamptz AS due_at
+       (convert_from(request, 'UTF8')::jsonb ->> 'due_at')::timestamptz AS due_at,
+       CASE WHEN state NOT IN ('accepted', 'unknown') THEN NULL
+            WHEN reply_id IS NOT NULL THEN 'reply'
+            WHEN multicast_id IS NOT NULL THEN 'multicast'
+            WHEN quota_month IS NOT NULL THEN 'push' END AS via
   FROM deliveries
 UNION ALL
 SELECT member.message_id, c.account, 'marketing', c.shop, member.person_id, c.campaign, member.enrolment_id, c.step,
        CASE c.state WHEN 'waiting' THEN 'waiting' WHEN 'formed' THEN 'attempting' ELSE 'accepted' END,
-       NULL, c.changed_at, c.received_at, (convert_from(c.request, 'UTF8')::jsonb ->> 'due_at')::timestamptz
+       NULL, c.changed_at, c.received_at, (convert_from(c.request, 'UTF8')::jsonb ->> 'due_at')::timestamptz,
+       CASE WHEN c.state IN ('accepted', 'told') THEN 'multicast' END
   FROM crowds c
  CROSS JOIN LATERAL unnest(c.message_ids, c.people, c.enrolments) AS member (message_id, person_id, enrolment_id);
 
@@ -53,7 +58,11 @@ SELECT message_id, account, lane, shop, person_id, campaign,
        coalesce(enrolment_id, (convert_from(request, 'UTF8')::jsonb ->> 'enrolment')::uuid) AS enrolment_id,
        coalesce(step, convert_from(request, 'UTF8')::jsonb ->> 'step') AS step,
        state, reason, changed_at AS at, received_at,
-       (convert_from(request, 'UTF8')::jsonb ->> 'due_at')::timestamptz AS due_at
+       (convert_from(request, 'UTF8')::jsonb ->> 'due_at')::timestamptz AS due_at,
+       CASE WHEN state NOT IN ('accepted', 'unknown') THEN NULL
+            WHEN reply_id IS NOT NULL THEN 'reply'
+            WHEN multicast_id IS NOT NULL THEN 'multicast'
+            WHEN quota_month IS NOT NULL THEN 'push' END AS via
   FROM deliveries;
 ALTER TABLE multicasts DROP COLUMN crowd_id;
 DROP TABLE crowds;

@@ -53,7 +53,8 @@ SELECT p.split, p.arm, count(*) AS people, count(b.person_id) AS converted, avg(
 -- name: count_messages
 -- What became of the campaign's messages by the dispatcher's ledger, and how many were clicked.
 SELECT coalesce(d.step, '') AS step, count(*) AS asked,
-       count(*) FILTER (WHERE d.state = 'accepted') AS accepted, count(c.message_id) AS clicked,
+       count(*) FILTER (WHERE d.state = 'accepted') AS accepted,
+       count(*) FILTER (WHERE d.state = 'accepted' AND d.via = 'reply') AS free, count(c.message_id) AS clicked,
        count(*) FILTER (WHERE d.state = 'failed') AS failed, count(*) FILTER (WHERE d.state = 'dropped') AS dropped,
        count(*) FILTER (WHERE d.state = 'held') AS held, count(*) FILTER (WHERE d.state = 'unknown') AS unknown,
        count(*) FILTER (WHERE d.state IN ('waiting', 'attempting')) AS under_way

@@ -9,11 +9,14 @@ from todoke_scheduler.domain.intervals import Interval, Sample, newcombe, welch,
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The messages of a step. `clicked` are among the `accepted`; the others add up to `asked`."""
+    """The messages of a step. `free`, which left as replies, and `clicked` are among the `accepted`; the others add up
+    to `asked`.
+    """
 
     step: str
     asked: int
     accepted: int
+    free: int
     clicked: int
     failed: int
     dropped: int

@@ -33,11 +33,10 @@ _CLICK_TELLS = ("message", "campaign", "step", "url")
 FRIENDSHIP_TYPES = frozenset({"line.follow", "line.unfollow", "friend.imported"})
 """What they tell is the LINE user's own, and goes where the LINE user goes."""
 _NEWS_FOR = timedelta(days=1)
-_CARRIED = frozenset(
-    {"type", "mode", "timestamp", "webhookEventId", "deliveryContext", "replyToken", "follow", "postback"}
-)
+_CARRIED = frozenset({"type", "mode", "timestamp", "webhookEventId", "deliveryContext", "follow", "postback"})
 """Of LINE's event objects (https://developers.line.biz/en/reference/messaging-api/#webhook-event-objects). A postback's
-data is the shop's own, from its button; a field that LINE adds may be anything."""
+data is the shop's own, from its button; a field that LINE adds may be anything; a reply token is a secret, and the
+dispatcher's."""
 
 
 class Happening(msgspec.Struct, frozen=True):
