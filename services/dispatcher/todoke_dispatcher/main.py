@@ -11,7 +11,7 @@ from todoke_dispatcher.adapters.line import open_line
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.pump import pumping
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
-from todoke_shared.accounts import load_config
+from todoke_shared.accounts import load_config, read_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.contracts.requests import Lane
 from todoke_shared.contracts.topics import LANES, OUTCOMES
@@ -45,6 +45,7 @@ def create_app(settings: DispatcherSettings) -> Starlette:
     """
     readiness = Readiness()
     config = load_config(settings.config, shops=False)
+    config = config.model_copy(update={"shops": read_config(settings.config).shops})  # without any of their secrets
     tokens = {name: account.access_token for name, account in config.accounts.items()}
 
     @asynccontextmanager

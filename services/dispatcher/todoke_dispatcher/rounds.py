@@ -16,11 +16,14 @@ from todoke_dispatcher.adapters import deliveries, multicasts
 from todoke_dispatcher.adapters.multicasts import Fresh
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, sort_due
 from todoke_dispatcher.domain.decide import Channel
+from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.forming import MOST_AT_ONCE, Former, SortedFresh, is_crowd, sort_fresh
+from todoke_dispatcher.linking import ClaimLinks, Linker
+from todoke_dispatcher.missing import Missing, Version
 from todoke_dispatcher.multicasting import GroupAttempt, MulticastClaimer
 from todoke_dispatcher.recording import Told, settle, settle_groups
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_dispatcher.templates import Contents, Templates, Version
+from todoke_dispatcher.templates import Contents, Templates
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.postgres.stream import Connection
@@ -33,6 +36,8 @@ UNREADABLE_REST = timedelta(minutes=1)
 SHORTEST_LOOK = 100
 """Also with room for fewer requests: a hundred messages may be one."""
 
+_TRIES = 5
+"""A campaign's version, its unit, the shared links of the first look and of the second, and the claim."""
 _Versions = frozenset[Version]
 
 
@@ -53,17 +58,20 @@ class Claimed:
 class Rounds:
     """Claims for one account at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the wiring of a claim
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         clock: Clock,
         catalogue: CampaignCatalogue,
         settings: DispatcherSettings,
         limits: Mapping[str, int | None],
+        *,
+        linker: Linker,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._catalogue = catalogue
+        self._linker = linker
         self._claimer = Claimer(settings, limits)
         self._multicasts = MulticastClaimer(settings, limits)
         self._former = Former(settings, limits, self._claimer)
@@ -71,40 +79,50 @@ class Rounds:
     async def claim(self, channel: Channel, limit: int, claimed: Claimed) -> None:
         """Add up to `limit` attempts to `claimed`, as each part commits: an error in a later part strands none."""
         end = len(claimed.attempts) + limit
-        await self._with_versions(lambda known: self._push(channel, limit, known, claimed))
+        await self._with_all(lambda known: self._push(channel, limit, known, claimed))
         waiting = await self._multicast(channel, end - len(claimed.attempts), claimed)
         room = end - len(claimed.attempts)
         if waiting or room <= 0:
             return
         formed = claimed.formed
-        await self._with_versions(lambda known: self._form(channel, room, known, claimed))
+        await self._with_all(lambda known: self._form(channel, room, known, claimed))
         if claimed.formed > formed:
             await self._multicast(channel, end - len(claimed.attempts), claimed)
 
-    async def _with_versions(self, claim: Callable[[_Versions], Awaitable[_Versions]]) -> None:
-        """Claim, and once more when versions of campaigns were missing. What is missing then does not exist."""
-        unread = await claim(frozenset())
-        if unread:
-            await self._catalogue.fetch(set(unread))  # outside the transaction: it takes a connection of its own
-            await claim(unread)
+    async def _with_all(self, claim: Callable[[_Versions], Awaitable[Missing]]) -> None:
+        """Claim, and again while something was missing: a campaign's version, then the links and units of its messages.
 
-    async def _push(self, channel: Channel, limit: int, looked_up: _Versions, claimed: Claimed) -> _Versions:
-        """Claim what is pushed by itself. Gives the versions without which nothing was claimed."""
+        A version that is missing then does not exist.
+        """
+        looked_up = _Versions()
+        for _ in range(_TRIES):
+            missing = await claim(looked_up)
+            if not missing:
+                return
+            # Outside the transaction: it takes a connection of its own, and stays whatever becomes of the claim.
+            await self._catalogue.fetch(missing.versions)
+            await self._linker.make(self._pool, missing, self._clock.now())
+            looked_up |= missing.versions
+
+    async def _push(self, channel: Channel, limit: int, looked_up: _Versions, claimed: Claimed) -> Missing:
+        """Claim what is pushed by itself. Gives that without which nothing was claimed."""
         async with self._pool.acquire() as connection, connection.transaction():
             at = self._now()
             due, unreadable = await deliveries.lock_due(connection, channel.account, at.wall, limit)
             blocked = await deliveries.blocked(connection, due)
-            found = sort_due(due, Templates(self._catalogue, looked_up), at, blocked)
-            if found.unread:
-                return frozenset(found.unread)
+            links = self._links(at)
+            found = sort_due(due, Templates(self._catalogue, looked_up, links), at, blocked)
+            if found.missing:
+                return found.missing
             await self._put_off(connection, [*unreadable, *found.unreadable], at)
-            attempts, standing = await self._claimer.begin(connection, channel, found.sendable, self._clock.wall())
+            wall = self._clock.wall()
+            attempts, standing = await self._claimer.begin(connection, channel, found.sendable, links, wall)
             before = {delivery.message_id: delivery for delivery in due}
             changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]
             told = await settle(connection, changes, now=at.now, wall=at.wall)
         claimed.attempts += attempts
         claimed.told += told
-        return frozenset()
+        return Missing()
 
     async def _multicast(self, channel: Channel, limit: int, claimed: Claimed) -> int:
         """Claim stored multicasts. Gives how many are due and have to wait for a time slot."""
@@ -118,31 +136,32 @@ class Rounds:
         claimed.told += told
         return begun.waiting
 
-    async def _form(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> _Versions:
-        """Store groups of what waits, and claim pushes for the rest. Gives the versions without which nothing was."""
+    async def _form(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> Missing:
+        """Store groups of what waits, and claim pushes for the rest. Gives that without which nothing was."""
         async with self._pool.acquire() as connection, connection.transaction():
             at = self._now()
-            fresh, found = await self._look(connection, channel, room, at, looked_up)
-            if found.unread:
-                return frozenset(found.unread)
+            links = self._links(at)
+            templates = Templates(self._catalogue, looked_up, links)
+            fresh, found = await self._look(connection, channel, room, at, Contents(templates))
+            if found.missing:
+                return found.missing
             await self._put_off(connection, found.unreadable, at)
             wall = self._clock.wall()
-            formed = await self._former.form(connection, channel, found.candidates, fresh, room=room, wall=wall)
+            formed = await self._former.form(connection, channel, found.candidates, fresh, links, room=room, wall=wall)
             told = await settle(connection, [*found.ended, *formed.standing], now=at.now, wall=at.wall)
         claimed.attempts += formed.pushes
         claimed.formed += formed.groups
         claimed.told += told
-        return frozenset()
+        return Missing()
 
     async def _look(
-        self, connection: Connection, channel: Channel, room: int, at: ClaimTime, looked_up: _Versions
+        self, connection: Connection, channel: Channel, room: int, at: ClaimTime, contents: Contents
     ) -> tuple[list[Fresh], SortedFresh]:
         """What waits: as much as could be pushed, and much more where most of that has company."""
-        contents = Contents(Templates(self._catalogue, looked_up))
         look = max(room, SHORTEST_LOOK)
         fresh = await multicasts.lock_fresh(connection, channel.account, at.wall, look)
         found = sort_fresh(fresh, contents, at)
-        if len(fresh) == look and not found.unread and is_crowd(found.candidates):
+        if len(fresh) == look and not found.missing and is_crowd(found.candidates):
             fresh = await multicasts.lock_fresh(connection, channel.account, at.wall, max(look, MOST_AT_ONCE))
             found = sort_fresh(fresh, contents, at)
         return fresh, found
@@ -151,6 +170,9 @@ class Rounds:
         if messages:
             logger.error("%d messages cannot be read by this release; they wait for one that can", len(messages))
         await deliveries.put_off(connection, messages, at.wall + UNREADABLE_REST)
+
+    def _links(self, at: ClaimTime) -> ClaimLinks:
+        return ClaimLinks(self._linker, at.now, month_of(at.wall))
 
     def _now(self) -> ClaimTime:
         return ClaimTime(self._clock.now(), self._clock.wall())

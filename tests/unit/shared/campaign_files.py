@@ -43,6 +43,7 @@ caps:
 consent: required
 expires: 1d
 late: {after: 2h, then: skip}
+links: {per: person, except: [app.shop.example]}
 running: move
 steps:
   - wait: 1h

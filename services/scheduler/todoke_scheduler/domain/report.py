@@ -9,12 +9,18 @@ from todoke_scheduler.domain.intervals import Interval, Sample, newcombe, welch,
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The messages of a step. `clicked` are among the `accepted`; the others add up to `asked`."""
+    """The messages of a step. `clicked` are among the `accepted`; the states add up to `asked`.
+
+    `clickers`: the people behind `clicked`. `clicks`: how often links were followed, those that all copies of a message
+    share included, of which nobody knows by whom.
+    """
 
     step: str
     asked: int
     accepted: int
     clicked: int
+    clickers: int
+    clicks: int
     failed: int
     dropped: int
     held: int
