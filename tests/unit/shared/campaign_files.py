@@ -43,7 +43,6 @@ caps:
 consent: required
 expires: 1d
 late: {after: 2h, then: skip}
-links: {per: person, except: [app.shop.example]}
 running: move
 steps:
   - wait: 1h
@@ -76,6 +75,7 @@ messages:
     - {type: text, text: はじめまして}
   question:
     - {type: text, text: お肌のタイプは？}
+links: {per: person, except: [app.shop.example]}
 """
 """Every key and every step."""
 

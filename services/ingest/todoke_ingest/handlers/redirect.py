@@ -1,7 +1,8 @@
 """GET /r/{token} -> 302 to where the link was written to lead, and the click as an event.
 
-A link of a message, or of all its copies: `message.outcomes.v1`, state clicked. One of no message: `custom.link.clicked`. The destination
-comes from the dispatcher's links and from nowhere else: nothing of the request is part of it (no open redirect).
+A link of a message, or of all its copies: `message.outcomes.v1`, state clicked. One of no message:
+`custom.link.clicked`. The destination comes from the dispatcher's links and from nowhere else: nothing of the request
+is part of it (no open redirect).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Clicks on campaigns' messages, out of `message.outcomes.v1`, for reports: each by its id, and the first of each message.
+"""Clicks on campaigns' messages, out of `message.outcomes.v1`, for reports: each, and the first of each message.
 
 May block: on PostgreSQL. May lose: nothing. May repeat: anything; a click is known by its id, and the earliest click of
 a message is the same.
