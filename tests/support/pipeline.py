@@ -141,8 +141,12 @@ async def open_pipeline(
     campaigns: Iterable[Campaign] | None = None,
     segments: Iterable[Segment] = (),
     shops: Mapping[str, Shop] | None = None,
+    public_url: str | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours."""
+    """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours.
+
+    `public_url`: what tracked links begin with; without it there are none.
+    """
     await migrate_rooms(dsn)
     async with AsyncExitStack() as stack:
         pools = {}
@@ -173,7 +177,11 @@ async def open_pipeline(
             line=line,
             config=config,
             settings=DispatcherSettings(
-                postgres_dsn=dsn, kafka_bootstrap_servers="none", push_rate=1_000_000, multicast_rate=1_000_000
+                postgres_dsn=dsn,
+                kafka_bootstrap_servers="none",
+                push_rate=1_000_000,
+                multicast_rate=1_000_000,
+                public_url=public_url,
             ),
             wake_relay=_nothing,
         )
