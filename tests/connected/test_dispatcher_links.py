@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from tests.support.dispatching import Bench, open_bench
 from tests.unit.shared.campaign_files import SMALL
 from todoke_dispatcher import linking
 from todoke_dispatcher.adapters import deliveries, units
-from todoke_dispatcher.adapters.links import listed
+from todoke_dispatcher.adapters.links import NewLink, listed, store
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.adapters.units import Unit
 from todoke_dispatcher.domain.links import TOKEN_LENGTH
@@ -24,9 +24,10 @@ from todoke_ingest.adapters.links import in_postgres
 from todoke_ingest.domain.clicks import Link, MessageOfLink
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.contracts.requests import MessageRequest, TemplateRef
+from todoke_shared.contracts.requests import Lane, MessageRequest, TemplateRef
 from todoke_shared.ids import outcome_id
 from todoke_shared.postgres.pool import open_pool
+from todoke_shared.postgres.stream import Connection
 
 GO = "https://go.shop.example"
 BUTTON = {"type": "uri", "label": "見る", "uri": "https://shop.example/{{ page }}"}
@@ -56,8 +57,8 @@ async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
 def owed(name: str, campaign: str, *, message: str = "hello", page: str = "tea") -> MessageRequest:
     """A message of a campaign."""
     of = TemplateRef(campaign=campaign, version=1, message=message, variables={"page": page})
-    told = {"campaign": campaign, "step": message, "enrolment": message_named("run"), "person": message_named(name)}
-    return request(name, template=of, **told)
+    run, person = message_named("run"), message_named(name)
+    return request(name, template=of, campaign=campaign, step=message, enrolment=run, person=person)
 
 
 def links_of(body: bytes) -> list[str]:
@@ -96,7 +97,7 @@ async def test_each_person_has_links_of_their_own(bench: Bench) -> None:
     assert await stored(bench) == 6
     for taken in line.accepted:
         name = next(name for name in ("hana", "ken", "order") if user_named(name) == taken.to[0])
-        lane = "transactional" if name == "order" else "marketing"
+        lane: Lane = "transactional" if name == "order" else "marketing"
         of = MessageOfLink(message_named(name), "main", lane, message_named(name), message_named("run"))
         for link in await leads(bench, taken.body):
             assert (link.destination, link.message) == ("https://shop.example/tea", of)
@@ -162,11 +163,10 @@ async def test_a_claim_stores_its_links_in_one_statement(bench: Bench, monkeypat
     """However many messages it is."""
     calls: list[int] = []
 
-    async def counting(connection: Any, links: Any, now: Any) -> list[str]:
+    async def counting(connection: Connection, links: Sequence[NewLink], now: datetime) -> list[str]:
         calls.append(len(links))
         return await store(connection, links, now)
 
-    store = linking.store
     monkeypatch.setattr(linking, "store", counting)
     dispatcher = bench.dispatcher(MemoryLine(), public_url=GO)
     await bench.take(dispatcher, *(owed(f"m{number}", "person") for number in range(50)), lane="transactional")
@@ -206,13 +206,13 @@ async def test_a_shared_link_that_leads_elsewhere_is_another(bench: Bench) -> No
     assert told == {f"https://shop.example/{page}" for page in pages}
 
 
-@pytest.mark.parametrize(("campaign", "settings"), [("person", {}), ("off", {"public_url": GO})])
+@pytest.mark.parametrize(("campaign", "public_url"), [("person", None), ("off", GO)])
 async def test_nothing_is_rewritten_where_nobody_asks_or_nothing_answers(
-    bench: Bench, campaign: str, settings: dict[str, str]
+    bench: Bench, campaign: str, public_url: str | None
 ) -> None:
     """No public address, or `links: off`: the links are those of the file, and copies leave together."""
     line = MemoryLine()
-    dispatcher = bench.dispatcher(line, **settings)
+    dispatcher = bench.dispatcher(line, public_url=public_url)
     await bench.take(dispatcher, *(owed(f"m{number}", campaign) for number in range(10)))
     assert await dispatcher.send_some() == 10
     [taken] = line.accepted

@@ -81,7 +81,9 @@ def test_where_an_address_ends_or_begins_in_doubt_it_stays(text: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from([SHOP, f"{SHOP}?a=b&c=%E3%81%82", "お茶", " ", "。", "（", "）", "」", "\n", "!", "あ", "9", "$"]),
+        st.sampled_from(
+            [SHOP, f"{SHOP}?a=b&c=%E3%81%82", "お茶", " ", "。", "（", "）", "」", "\n", "!", "あ", "9", "$"]
+        ),
         max_size=12,
     )
 )
@@ -195,8 +197,9 @@ def test_emoji_stay_where_they_are() -> None:
     text = f"😀$ {SHOP} $ {SHOP}。$"
     places = [index for index, letter in enumerate(utf16(text)) if letter == "$"]
     emojis = [{"index": index, "productId": "p", "emojiId": "1"} for index in places]
+    told = {"type": "text", "text": text, "emojis": emojis}
     for new in ("https://go.example/r/" + "a" * 22, "https://a.jp"):
-        [message] = rewrite([{"type": "text", "text": text, "emojis": emojis}], lambda _, new=new: new)
+        [message] = rewrite([told], dict.fromkeys(links_in([told]), new).get)
         assert isinstance(message, dict)
         units = utf16(str(message["text"]))
         assert [units[emoji["index"]] for emoji in message["emojis"]] == ["$"] * 3
@@ -226,7 +229,9 @@ def test_no_message_becomes_too_long_by_its_links() -> None:
     button = {"type": "button", "action": uri("https://a.jp")}
 
     def flex(*bodies: list[Any]) -> dict[str, Any]:
-        bubbles = [{"type": "bubble", "body": {"type": "box", "layout": "vertical", "contents": body}} for body in bodies]
+        bubbles = [
+            {"type": "bubble", "body": {"type": "box", "layout": "vertical", "contents": body}} for body in bodies
+        ]
         contents = bubbles[0] if len(bubbles) == 1 else {"type": "carousel", "contents": bubbles}
         return {"type": "flex", "altText": "a", "contents": contents}
 

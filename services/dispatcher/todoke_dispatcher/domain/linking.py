@@ -18,7 +18,6 @@ from todoke_dispatcher.domain.links import (
     TOKEN_LENGTH,
     LinkRefusedError,
     check_destination,
-    host_matches,
     host_of,
     new_token,
     redirect_url,
@@ -32,7 +31,7 @@ from todoke_shared.jsons import dumps_text
 LONGEST_BASE = 900
 """Characters: with the path, a token and LINE's parameters an address stays below LINE's 1,000."""
 
-_LINES_OWN = ("line.me", "*.line.me", "lin.ee", "line.naver.jp")
+_LINES_OWN = ("line.me", "lin.ee", "line.naver.jp")
 _FOR_LINE = ("openExternalBrowser=1", "openInAppBrowser=0")
 _NAMED = re.compile(r"https?://([a-z0-9.-]+)", re.IGNORECASE)
 _PLACE_DIGITS = 4
@@ -77,10 +76,10 @@ class Tracker:
         scheme, _, rest = link.partition("://")
         if scheme.lower() not in ("http", "https"):
             raise LeftAloneError("it is no address of a web page")
-        if any(_begins(rest, but) for but in self.but) or link.startswith(redirect_url(self.tracking.base, "")):
+        if link.startswith(redirect_url(self.tracking.base, "")) or any(_begins(rest, but) for but in self.but):
             raise LeftAloneError("it is to stay as it is")
         host = host_of(link)
-        if host is not None and any(host_matches(host, own) for own in _LINES_OWN):
+        if host in _LINES_OWN or (host or "").endswith(".line.me"):
             raise LeftAloneError("it is LINE's own, and LINE opens it in place")
         destination = check_destination(link, self.tracking.hosts, trial=self.tracking.trial)
         if not self.tracking.hosts and host not in self.named:

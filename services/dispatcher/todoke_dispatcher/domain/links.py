@@ -90,13 +90,13 @@ def _check_public(scheme: str, host: str, hosts: Collection[str]) -> None:
         raise LinkRefusedError("write the whole address, beginning with https://")
     if not _HOST.fullmatch(host):
         raise LinkRefusedError("the host must be a domain name in ASCII; write 日本.jp as xn--wgv71a.jp")
-    if hosts and not any(host_matches(host, allowed) for allowed in hosts):
+    if hosts and not any(_matches(host, allowed) for allowed in hosts):
         raise LinkRefusedError(
             f"the host is not one of this shop's link_hosts ({', '.join(sorted(hosts))}); add it in TODOKE_CONFIG "
             "if the shop's links may lead there"
         )
 
 
-def host_matches(host: str, allowed: str) -> bool:
+def _matches(host: str, allowed: str) -> bool:
     """`*.shop.example` means every host below shop.example, and not itself."""
     return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
