@@ -194,7 +194,7 @@ def test_a_message_without_links_is_the_same_object() -> None:
 
 def test_emoji_stay_where_they_are() -> None:
     """LINE finds them by their place in UTF-16 units, and the address before them has become longer or shorter."""
-    text = f"😀$ {SHOP} $ {SHOP}。$"
+    text = f"{'😀' * 40}$ {SHOP} $ {SHOP}。$"
     places = [index for index, letter in enumerate(utf16(text)) if letter == "$"]
     emojis = [{"index": index, "productId": "p", "emojiId": "1"} for index in places]
     told = {"type": "text", "text": text, "emojis": emojis}
