@@ -27,6 +27,14 @@ def test_a_real_account_at_the_simulator_is_warned_of() -> None:
     assert warning not in told(config="todoke.yaml", line_api_url="https://api.line.me")
 
 
+def test_a_real_account_without_a_public_address_is_told_that_clicks_are_not_seen() -> None:
+    """At the simulator this machine's address stands in."""
+    line = {"line_api_url": "https://api.line.me"}
+    assert [words for words in told(**line) if "TODOKE_PUBLIC_URL" in words] != []
+    for settings in ({}, {**line, "public_url": "https://go.shop.example"}):
+        assert [words for words in told(**settings) if "TODOKE_PUBLIC_URL" in words] == []
+
+
 def test_what_other_terminals_need_can_be_pasted() -> None:
     """PostgreSQL for commands, Kafka for producers."""
     assert {"  export TODOKE_POSTGRES_DSN='dsn'", "  export KAFKA=127.0.0.1:9"} <= set(told())
