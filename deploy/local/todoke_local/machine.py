@@ -50,7 +50,7 @@ async def open_machine(
                 ports=ports,
                 simulator=settings.line_api_url is None,
                 line_api_url=settings.line_api_url,
-                environment=_links_on_this_machine(settings, ports),
+                environment=links_on_this_machine(settings, ports),
             )
             async with fleet:
                 yield Machine(parts, fleet, pool)
@@ -58,7 +58,7 @@ async def open_machine(
             await pool.close()
 
 
-def _links_on_this_machine(settings: LocalSettings, ports: dict[str, int]) -> dict[str, str]:
+def links_on_this_machine(settings: LocalSettings, ports: dict[str, int]) -> dict[str, str]:
     """So that clicks can be tried at once. Not in messages of LINE's own: a customer's phone reaches no 127.0.0.1."""
     if settings.public_url is not None or settings.line_api_url is not None:
         return {}
