@@ -6,6 +6,7 @@ alone, publishing those. `--people` says how many; 1,000,000 take 6 GB of disk a
 
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import asyncpg
 import psutil
@@ -16,7 +17,9 @@ from benchmarks.published import Published
 from benchmarks.rooms import Pool, Server, open_database, open_server
 from todoke_local.embedded import EmbeddedKafka
 from todoke_scheduler.adapters.publishing import publish
+from todoke_scheduler.domain.broadcasts import CHUNK as IDS_AT_ONCE
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.contracts.requests import LARGEST_CROWD
 from todoke_shared.contracts.topics import REQUESTS_MARKETING
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.relay import Relay
@@ -64,6 +67,11 @@ def a_broadcast(at: datetime) -> Campaign:
             "messages": {"news": [{"type": "text", "text": "本日より春のセールです"}]},
         }
     )
+
+
+def crowds_of(people: int) -> int:
+    """How many records ask for so many messages: each chunk of ids is cut into crowds by itself."""
+    return sum(ceil(min(IDS_AT_ONCE, people - first) / LARGEST_CROWD) for first in range(0, people, IDS_AT_ONCE))
 
 
 async def run(bench: Bench) -> list[Figure]:
@@ -169,7 +177,7 @@ async def _measured(
             done(number)
 
         await publish(pool, [a_broadcast(datetime.now(UTC))])
-        await published.until(people, look)
+        await published.until(crowds_of(people), lambda crowds: look(crowds * LARGEST_CROWD))
     behind = postgres() - behind
     remark = (
         f"PostgreSQL's CPU a person {behind / people * 1e6:,.0f} µs;"

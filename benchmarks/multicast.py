@@ -2,8 +2,8 @@
 
 Floor (issue "Dispatcher: at LINE's own limit"): the same client library sending as many fixed multicasts, as many at a
 time, with nothing read, decided, rendered or stored; at LINE's rate it keeps that rate.
-Where the CPU goes is measured a second time, one part after the other: a recipient has its row in the ledger, is put
-into a group, leaves with it, and is recorded with an outcome. `TODOKE_BENCH_RECIPIENTS`: other than 100,000.
+Where the CPU goes is measured a second time, one part after the other: a crowd is taken into the ledger, becomes a
+multicast, leaves, is recorded, and each of its messages is told of. `TODOKE_BENCH_RECIPIENTS`: other than 100,000.
 """
 
 import asyncio
@@ -26,8 +26,9 @@ from todoke_dispatcher.pump import RECORD_AT_ONCE, pumping
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
 from todoke_shared.accounts import SIMULATOR_TOKEN, load_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
-from todoke_shared.contracts.requests import MessageRequest, TemplateRef
+from todoke_shared.contracts.requests import LARGEST_CROWD, OwnCrowd, OwnRecipient, OwnTemplateRef
 from todoke_shared.contracts.topics import REQUESTS_MARKETING
+from todoke_shared.ids import crowd_id
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
 from todoke_shared.postgres.fleet_clock import open_clock
@@ -35,31 +36,37 @@ from todoke_shared.postgres.pool import open_pool
 
 RECIPIENTS = int(os.environ.get("TODOKE_BENCH_RECIPIENTS", "100000"))
 PARTS_OF = 20_000
-BATCH, POOL = 500, 8
+BATCH, POOL = 40, 8
+"""Records at a time: what one fetch brings of so large ones."""
 LINE_RATE, NO_LIMIT = 200, 1_000_000
 _NAMES = UUID("5f0c1c1e-0000-4000-8000-00000000ca57")
 
 
 def requests(friends: Sequence[str], first: int) -> list[Record]:
-    """A request for each friend, as they lie in the topic: one template, and variables that it does not read."""
-    now = datetime.now(UTC)
+    """A message for each friend, as a broadcast asks for them: 500 in a record."""
     records = []
-    for number, friend in enumerate(friends):
-        template = TemplateRef(
-            campaign="welcome", version=1, message="welcome", variables={"event": {"source": f"qr-{number}"}}
-        )
-        request = MessageRequest(
-            id=uuid5(_NAMES, str(first + number)),
+    for start in range(0, len(friends), LARGEST_CROWD):
+        recipients = [
+            OwnRecipient(
+                uuid5(_NAMES, str(first + number)),
+                friend,
+                uuid5(_NAMES, friend),
+                uuid5(_NAMES, f"run {first + number}"),
+            )
+            for number, friend in enumerate(friends[start : start + LARGEST_CROWD], start)
+        ]
+        crowd = OwnCrowd(
+            schema_version=1,
+            id=crowd_id(recipients[0].id),
+            shop="main",
             account="main",
-            to=friend,
-            person=uuid5(_NAMES, friend),
+            recipients=recipients,
             campaign="welcome",
             step="welcome",
-            enrolment=uuid5(_NAMES, f"run {first + number}"),
-            due_at=now,
-            template=template,
+            due_at=datetime.now(UTC),
+            template=OwnTemplateRef("welcome", 1, "welcome", {}),
         )
-        records.append(Record(REQUESTS_MARKETING.name, 0, first + number, None, request.to_json()))
+        records.append(Record(REQUESTS_MARKETING.name, 0, first + start, None, crowd.to_json()))
     return records
 
 
@@ -116,7 +123,7 @@ class Parts:
     """CPU of this process and of PostgreSQL's backends, part by part."""
 
     def __init__(self, database: CpuClock) -> None:
-        self.ours = {name: Stopwatch() for name in ("take", "claim", "send", "record")}
+        self.ours = {name: Stopwatch() for name in ("take", "claim", "send", "record", "tell")}
         self.database = {name: Stopwatch(database) for name in self.ours}
 
     async def run(self, dispatcher: Dispatcher, records: Sequence[Record]) -> None:
@@ -129,13 +136,16 @@ class Parts:
             with self.ours["claim"].lap(), self.database["claim"].lap():
                 claimed = await dispatcher.claim(200)
             if not claimed.attempts and not claimed.formed:
-                return
+                break
             with self.ours["send"].lap(), self.database["send"].lap():
                 results = await asyncio.gather(*(dispatcher.send(attempt) for attempt in claimed.attempts))
             with self.ours["record"].lap(), self.database["record"].lap():
                 at_once = max(1, RECORD_AT_ONCE // LARGEST_GROUP)
                 for start in range(0, len(results), at_once):
                     await dispatcher.record(results[start : start + at_once])
+        with self.ours["tell"].lap(), self.database["tell"].lap():
+            while await dispatcher.tell():
+                pass
 
     def remark(self, recipients: int) -> str:
         """Microseconds of CPU a recipient, ours + PostgreSQL's."""
@@ -189,9 +199,9 @@ async def run(bench: Bench) -> list[Figure]:
                 take, records = dispatcher.take_requests("marketing"), requests(friends, first)
                 for start in range(0, len(records), BATCH):
                     await take(records[start : start + BATCH])
-                first += len(records)
+                first += len(friends)
                 before = database()
-                ours = await pump_all(bench, dispatcher, pool, len(records), 200)
+                ours = await pump_all(bench, dispatcher, pool, len(friends), 200)
                 spent = (database() - before) / max(1, ours.items) * 1e6
                 remark = f"{ours.items:,}; {ours.rate / LARGEST_GROUP:.0f} multicasts/s; PostgreSQL {spent:.1f} µs"
                 figures.append(bench.rates(f"recipients, {words}", "recipients/s", ours, floor, remark))
@@ -199,8 +209,8 @@ async def run(bench: Bench) -> list[Figure]:
             parts, some = Parts(database), requests(friends[:PARTS_OF], first)
             await parts.run(dispatcher, some)
             spent = sum(watch.cpu_seconds for each in (parts.ours, parts.database) for watch in each.values())
-            remark = parts.remark(len(some))
+            remark = parts.remark(PARTS_OF)
         figures.append(
-            Figure(bench.name, "CPU a recipient, all parts", "µs", spent / len(some) * 1e6, 0.0, remark=remark)
+            Figure(bench.name, "CPU a recipient, all parts", "µs", spent / PARTS_OF * 1e6, 0.0, remark=remark)
         )
     return figures

@@ -112,7 +112,8 @@ def _topic(topic: Topic) -> str:
         ("partitions", str(PARTITIONS)),
         ("dead letters", f"`{topic.dead_letters}`"),
     ]
-    name = "cart.item_added" if topic is EC_EVENTS else sorted(_examples(topic))[0]
+    of_one = sorted(set(_examples(topic)) - {"crowd"})
+    name = "cart.item_added" if topic is EC_EVENTS else of_one[0]
     parts = [
         f"## {topic.name}\n",
         f"{topic.purpose}\n",
@@ -121,6 +122,8 @@ def _topic(topic: Topic) -> str:
         _fields(topic.model),
         _example(topic, name),
     ]
+    if topic.also is not None:
+        parts += [f"Or: {_prose(topic.also)}", _fields(topic.also), _example(topic, "crowd")]
     return "\n".join(part for part in parts if part)
 
 

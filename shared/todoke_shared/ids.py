@@ -78,6 +78,11 @@ def multicast_id(first_message: UUID, claim: int) -> UUID:
     return _of_multicast(f"{first_message}|{claim}")
 
 
+def crowd_id(first_message: UUID) -> UUID:
+    """Messages that are asked for together, by the first of them."""
+    return _of_multicast(f"{first_message}|crowd")
+
+
 def half_id(multicast: UUID, half: int) -> UUID:
     """The first (0) or second (1) half of a group that LINE has refused."""
     return _of_multicast(f"{multicast}|half|{half}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deliveries import NOON, message_named, request, user_named
+from tests.support.deliveries import NOON, crowd, message_named, record, request, user_named
 from tests.support.dispatching import Bench, open_bench
 from tests.unit.shared.campaign_files import SMALL
 from todoke_dispatcher import linking
@@ -190,6 +190,28 @@ async def test_all_copies_share_their_links_and_leave_together(bench: Bench) -> 
         assert (link.destination, link.campaign, link.step) == ("https://shop.example/tea", "message", "hello")
     async with bench.pool.acquire() as connection:
         assert await listed(connection, 10) == []
+
+
+@pytest.mark.parametrize(("campaign", "requests"), [("message", 1), ("person", 6)])
+async def test_a_crowd_leaves_at_once_unless_each_has_links_of_their_own(
+    bench: Bench, campaign: str, requests: int
+) -> None:
+    """Shared links are the same for all of a crowd; a person's are not, so it is opened, and nobody gets another's."""
+    line = MemoryLine()
+    dispatcher = bench.dispatcher(line, public_url=GO)
+    of = TemplateRef(campaign=campaign, version=1, message="hello", variables={"page": "tea"})
+    names = [f"c{number}" for number in range(6)]
+    value = crowd(*names, template=of, campaign=campaign, step="hello").to_json()
+    await dispatcher.take_requests("marketing")([record(value)])
+    while await dispatcher.send_some():
+        pass
+    assert len(line.accepted) == requests
+    assert sorted(to for taken in line.accepted for to in taken.to) == sorted(map(user_named, names))
+    for taken in line.accepted:
+        for link in await leads(bench, taken.body):
+            assert link.message is not None
+            expected = None if campaign == "message" else next(n for n in names if user_named(n) == taken.to[0])
+            assert link.message.message == (expected and message_named(expected))
 
 
 async def test_a_shared_link_that_leads_elsewhere_is_another(bench: Bench) -> None:

@@ -131,7 +131,8 @@ class Stage:
     async def asked(self) -> list[UUID]:
         """Whom requests in the outbox are for, in their order; one that is there twice is listed twice."""
         rows = await self.pool.fetch("SELECT value FROM outbox ORDER BY id")
-        return [UUID(loads(row["value"])["person"]) for row in rows]
+        records = [loads(row["value"]) for row in rows]
+        return [UUID(one["person"]) for record in records for one in record.get("recipients", [record])]
 
     async def rows(self) -> list[dict[str, Any]]:
         """The broadcasts, by when they are due."""

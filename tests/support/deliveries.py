@@ -1,13 +1,14 @@
 """Requests and deliveries that the dispatcher's tests start from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from todoke_dispatcher.domain.delivery import Delivery
-from todoke_shared.contracts.requests import Lane, MessageRequest, TemplateRef
+from todoke_shared.contracts.requests import CrowdRequest, Lane, MessageRequest, TemplateRef
 from todoke_shared.contracts.topics import LANES
+from todoke_shared.ids import crowd_id
 from todoke_shared.kafka.records import Record
 
 NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -40,6 +41,22 @@ def request(name: str = "one", *, text: str | None = None, to: str | None = None
     )
 
 
+def crowd(*names: str, text: str | None = None, to: Sequence[str] = (), **fields: object) -> CrowdRequest:
+    """A request to many: the same text for each, the messages named as those of `request`."""
+    users = to or [user_named(name) for name in names]
+    content = {} if "template" in fields else {"messages": [{"type": "text", "text": text or "こんにちは、みなさん"}]}
+    return CrowdRequest.model_validate(
+        {
+            "id": crowd_id(message_named(names[0])),
+            "account": "main",
+            "due_at": NOON,
+            "recipients": [{"id": message_named(name), "to": user} for name, user in zip(names, users, strict=True)],
+            **content,
+            **fields,
+        }
+    )
+
+
 def template(variables: Mapping[str, object], version: int = 1) -> TemplateRef:
     """The first reminder of the shipped cart campaign."""
     return TemplateRef(
@@ -53,7 +70,9 @@ def delivery(name: str = "one", *, lane: Lane = "marketing", **fields: object) -
     return replace(fresh, **fields)  # type: ignore[arg-type]
 
 
-def record(value: bytes | MessageRequest, offset: int = 0, *, lane: Lane = "marketing", partition: int = 0) -> Record:
+def record(
+    value: bytes | MessageRequest | CrowdRequest, offset: int = 0, *, lane: Lane = "marketing", partition: int = 0
+) -> Record:
     """A record of a lane's topic."""
-    raw = value.to_json() if isinstance(value, MessageRequest) else value
+    raw = value if isinstance(value, bytes) else value.to_json()
     return Record(LANES[lane].name, partition, offset, b"key", raw)

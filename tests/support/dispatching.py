@@ -18,7 +18,7 @@ from todoke_shared.accounts import Account, Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock, FakeClock
 from todoke_shared.contracts.outcomes import Outcome
-from todoke_shared.contracts.requests import Lane, MessageRequest
+from todoke_shared.contracts.requests import CrowdRequest, Lane, MessageRequest
 from todoke_shared.kafka.records import Record
 from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.platform import MIGRATIONS as PLATFORM
@@ -57,7 +57,9 @@ class Bench:
             wake_relay=lambda: None,
         )
 
-    async def take(self, dispatcher: Dispatcher, *requests: MessageRequest, lane: Lane = "marketing") -> list[Record]:
+    async def take(
+        self, dispatcher: Dispatcher, *requests: MessageRequest | CrowdRequest, lane: Lane = "marketing"
+    ) -> list[Record]:
         """Hand the requests to the dispatcher as the next records of the lane's topic."""
         records = [record(each, self.offset + index, lane=lane) for index, each in enumerate(requests)]
         self.offset += len(records)
@@ -71,8 +73,8 @@ class Bench:
         return row
 
     async def states(self) -> dict[str, int]:
-        """How many deliveries are in each state."""
-        rows = await self.pool.fetch("SELECT state, count(*) AS n FROM deliveries GROUP BY state")
+        """How many messages are in each state."""
+        rows = await self.pool.fetch("SELECT state, count(*) AS n FROM published_deliveries GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
     async def outcomes(self) -> list[Outcome]:

@@ -13,8 +13,9 @@ from time import monotonic
 
 import asyncpg
 
-from todoke_dispatcher.adapters import channels, deliveries
+from todoke_dispatcher.adapters import channels, crowds, deliveries
 from todoke_dispatcher.claiming import Attempt
+from todoke_dispatcher.crowding import tell_crowd
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.menus import alias_of, judge_menu
 from todoke_dispatcher.domain.quota import month_of
@@ -112,11 +113,13 @@ class Dispatcher:
         async def take(records: Sequence[Record]) -> None:
             async with self._pool.acquire() as connection, connection.transaction():
                 positions = await move_positions(connection, self._cluster, records)
-                received, bad = read_requests(records, self._limits.keys())
-                self._dead_letter_limit.check(good=len(received), bad=bad)
-                await deliveries.add(connection, lane, received, self._clock.wall())
-                await put_outbox(connection, dead_letters(bad, service=SERVICE, unless=positions.has_passed))
-            if bad:
+                found = read_requests(records, self._limits.keys())
+                self._dead_letter_limit.check(good=len(records) - len(found.bad), bad=found.bad)
+                wall = self._clock.wall()
+                await deliveries.add(connection, lane, found.messages, wall)
+                await crowds.add(connection, found.crowds, wall)
+                await put_outbox(connection, dead_letters(found.bad, service=SERVICE, unless=positions.has_passed))
+            if found.bad:
                 self._wake_relay()
             self.wake.set()
 
@@ -132,6 +135,8 @@ class Dispatcher:
             claimed = await self.claim(self._settings.max_in_flight)
             results = await gather(*(self.send(attempt) for attempt in claimed.attempts))
             settled = claimed.settled + await self.record(results)
+            while await self.tell():
+                pass
             if settled or not any(each.leaves_due for each in results):
                 return settled
 
@@ -215,6 +220,15 @@ class Dispatcher:
                 told += await record_groups(connection, groups, now=now, wall=wall, jitter=random.random)
         self._tell_of_stops(results)
         return self._tell(told)
+
+    async def tell(self) -> bool:
+        """Put the outcomes of a crowd that LINE has taken into the outbox; whether there was one."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            outcomes = await tell_crowd(connection, self._clock.now())
+            await put_outbox(connection, outcomes)
+        if outcomes:
+            self._wake_relay()
+        return bool(outcomes)
 
     async def measure(self) -> None:
         """Bring the gauge of unsettled deliveries up to date."""

@@ -1,11 +1,15 @@
 """Message requests -> the ledger; deliveries -> outcomes. What is read here is checked here, once."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from todoke_dispatcher.adapters.deliveries import Received
 from todoke_dispatcher.adapters.multicasts import Settled
 from todoke_dispatcher.adapters.stored_requests import StoredRequest
+from todoke_dispatcher.domain.crowd import Crowd, read_crowd
 from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_shared.contracts.outcomes import OutcomeState
 from todoke_shared.contracts.requests import Lane, MessageRequest
@@ -28,25 +32,53 @@ _TOLD: dict[State, OutcomeState] = {
 }
 
 
-def read_requests(records: Sequence[Record], accounts: Collection[str]) -> tuple[list[Received], list[BadRecord]]:
-    """The requests among the records, and the others, each with what is wrong with it."""
-    good: list[Received] = []
-    bad: list[BadRecord] = []
+@dataclass(slots=True)
+class Requests:
+    """What a batch asks for: messages, crowds of them, and records that ask for nothing, each with what is wrong."""
+
+    messages: list[Received] = field(default_factory=list)
+    crowds: list[Crowd] = field(default_factory=list)
+    bad: list[BadRecord] = field(default_factory=list)
+
+
+def read_requests(records: Sequence[Record], accounts: Collection[str]) -> Requests:
+    """The requests among the records."""
+    found = Requests()
     for record in records:
         try:
-            good.append(_read(record, accounts))
+            _read(record, accounts, found)
         except BadMessageError as error:
-            bad.append((record, error))
-    return good, bad
+            found.bad.append((record, error))
+    return found
 
 
-def _read(record: Record, accounts: Collection[str]) -> Received:
+def _read(record: Record, accounts: Collection[str], found: Requests) -> None:
+    value, is_marketing = record.value or b"", record.topic == REQUESTS_MARKETING.name
+    if b'"recipients"' in value and "recipients" in _keys(value):
+        crowd = read_crowd(value)
+        _check_account(crowd.account, accounts)
+        if not is_marketing:
+            raise BadMessageError(f"write it to {REQUESTS_MARKETING.name}, or each by itself", field="recipients")
+        found.crowds.append(crowd)
+        return
     request = MessageRequest.from_json(record.value)
-    if request.account not in accounts:
-        raise BadMessageError("no such account in TODOKE_CONFIG; add it, then replay this record", field="account")
-    if request.rich_menu is not None and record.topic == REQUESTS_MARKETING.name:
+    _check_account(request.account, accounts)
+    if request.rich_menu is not None and is_marketing:
         raise BadMessageError(f"write it to {REQUESTS_TRANSACTIONAL.name}: it costs no message", field="rich_menu")
-    return Received(request, record.value or b"")
+    found.messages.append(Received(request, value))
+
+
+def _check_account(account: str, accounts: Collection[str]) -> None:
+    if account not in accounts:
+        raise BadMessageError("no such account in TODOKE_CONFIG; add it, then replay this record", field="account")
+
+
+def _keys(value: bytes) -> Collection[str]:
+    """The keys of a JSON object: a word in somebody's text is none."""
+    try:
+        return msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    except ValueError:  # msgspec's errors are ValueErrors; the model says what is wrong with it
+        return ()
 
 
 def outcome(delivery: Delivery, now: datetime) -> Outgoing | None:

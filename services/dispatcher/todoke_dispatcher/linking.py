@@ -106,12 +106,14 @@ class ClaimLinks:
             tracker = self._linker.tracker(request.shop, campaign, request.template.version)
         return mark(messages, tracker, extra)
 
-    def fill(self, message: UUID, lane: Lane, request: Request, marked: Marked) -> bytes:
-        """The content of one message, with its tokens. MissingError when shared ones are not known yet."""
-        if not marked.links or request.template is None:
+    def shared(self, lane: Lane, request: Request, marked: Marked) -> bytes:
+        """The content that all copies share, with their tokens. MissingError when these are not known yet."""
+        if not marked.links:
             return marked.content
-        if marked.per == "message":
-            return marked.with_tokens(self._linker.tokens(_shared(lane, request, marked)))
+        return marked.with_tokens(self._linker.tokens(_shared(lane, request, marked)))
+
+    def own(self, message: UUID, lane: Lane, request: Request, marked: Marked) -> bytes:
+        """The content of one message, with tokens of its own."""
         tokens = [new_token() for _ in marked.links]
         self._own[message] = [
             NewLink(

@@ -21,6 +21,8 @@ POLL_SECONDS = 0.1
 """How late a retry, another process's message or a free slot may be noticed; our own requests wake us at once."""
 RELEASE_SECONDS = 1.0
 MEASURE_SECONDS = 10.0
+TELL_SECONDS = 0.05
+"""A rest after each crowd's outcomes while requests are on their way: sending comes first."""
 RECORD_AT_ONCE = 2_000
 """Messages, after which no more results are added: a transaction of some 50 ms."""
 
@@ -82,6 +84,13 @@ class Pump:
             self._idle.set()
         self._dispatcher.wake.set()
 
+    async def tell_once(self) -> None:
+        """Tell of a crowd that LINE has taken; rest when there is none, or something else to do."""
+        if not await self._dispatcher.tell():
+            await asyncio.sleep(POLL_SECONDS)
+        elif self._in_flight:
+            await asyncio.sleep(TELL_SECONDS)
+
     async def drain(self) -> None:
         """Send and record what was claimed. Gives up after the HTTP timeout and a little: leases take care then."""
         try:
@@ -115,6 +124,7 @@ async def pumping(dispatcher: Dispatcher, max_in_flight: int) -> AsyncIterator[P
     claims.start("claim", pump.claim_once)
     claims.start("release", release)
     claims.start("measure", measure)
+    claims.start("tell", pump.tell_once)
     records.start("record", pump.record_once)
     try:
         yield pump

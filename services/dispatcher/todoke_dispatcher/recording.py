@@ -8,12 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
-from todoke_dispatcher.adapters import channels, deliveries, multicasts
+from todoke_dispatcher.adapters import channels, crowds, deliveries, multicasts
 from todoke_dispatcher.adapters.stored_requests import read_stored
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.domain.conclude import CHANNEL_PAUSE, conclude
 from todoke_dispatcher.domain.delivery import TRANSITIONS, Delivery, Event, State
-from todoke_dispatcher.domain.multicast import GroupState, Multicast, member_state, split
+from todoke_dispatcher.domain.multicast import TOGETHER, GroupState, Multicast, member_state, split
 from todoke_dispatcher.domain.quota import month_of, parked_by
 from todoke_dispatcher.domain.verdict import ChannelStopped, MonthlyLimit, TooFast, Verdict
 from todoke_dispatcher.handlers import outcome, outcome_of
@@ -87,10 +87,15 @@ async def settle_groups(
     """
     stored = await multicasts.store(connection, [after for _, after in changes], wall)
     changes = [change for change in changes if change[0].id in stored]
+    told: Told = Counter()
+    apart = {after.crowd: after.id for _, after in changes if after.crowd and after.state not in TOGETHER}
+    await crowds.open_all(connection, apart, wall)
+    taken = [after.crowd for _, after in changes if after.crowd and after.state is GroupState.ACCEPTED]
+    for campaign, messages in await crowds.accept(connection, taken, wall):
+        told[campaign, State.ACCEPTED] += messages  # their outcomes follow: crowding.tell_crowd
     await _split(connection, [change for change in changes if change[1].state is GroupState.SPLIT], wall)
     dissolved = [change for change in changes if change[1].state is GroupState.DISSOLVED]
     await _dissolve(connection, dissolved, wall)
-    told: Told = Counter()
     outcomes: list[Outgoing] = []
     for state in (State.ACCEPTED, State.UNKNOWN):
         ended = [after.id for _, after in changes if member_state(after.state) is state]

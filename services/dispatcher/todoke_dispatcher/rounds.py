@@ -12,9 +12,10 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_dispatcher.adapters import deliveries, multicasts
+from todoke_dispatcher.adapters import crowds, deliveries, multicasts
 from todoke_dispatcher.adapters.multicasts import Fresh
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, sort_due
+from todoke_dispatcher.crowding import CROWDS_AT_ONCE, CrowdFormer, sort_crowds
 from todoke_dispatcher.domain.decide import Channel
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.forming import MOST_AT_ONCE, Former, SortedFresh, is_crowd, sort_fresh
@@ -74,6 +75,7 @@ class Rounds:
         self._linker = linker
         self._claimer = Claimer(settings, limits)
         self._multicasts = MulticastClaimer(settings, limits)
+        self._crowds = CrowdFormer(settings, limits)
         self._former = Former(settings, limits, self._claimer)
 
     async def claim(self, channel: Channel, limit: int, claimed: Claimed) -> None:
@@ -85,6 +87,7 @@ class Rounds:
         if waiting or room <= 0:
             return
         formed = claimed.formed
+        await self._with_all(lambda known: self._form_crowds(channel, room, known, claimed))
         await self._with_all(lambda known: self._form(channel, room, known, claimed))
         if claimed.formed > formed:
             await self._multicast(channel, end - len(claimed.attempts), claimed)
@@ -136,6 +139,24 @@ class Rounds:
         claimed.told += told
         return begun.waiting
 
+    async def _form_crowds(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> Missing:
+        """Store the multicasts of crowds that wait. Gives that without which nothing was."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            at = self._now()
+            waiting = await crowds.lock_waiting(connection, channel.account, at.wall, min(room, CROWDS_AT_ONCE))
+            if not waiting:
+                return Missing()
+            contents = Contents(Templates(self._catalogue, looked_up, self._links(at)))
+            found = sort_crowds(waiting, contents, channel, at)
+            if found.missing:
+                return found.missing
+            if found.unreadable:
+                _tell_of_unreadable(len(found.unreadable))
+            await crowds.put_off(connection, found.unreadable, at.wall + UNREADABLE_REST)
+            formed = await self._crowds.form(connection, channel, found, at)
+        claimed.formed += formed
+        return Missing()
+
     async def _form(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> Missing:
         """Store groups of what waits, and claim pushes for the rest. Gives that without which nothing was."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -168,7 +189,7 @@ class Rounds:
 
     async def _put_off(self, connection: Connection, messages: Sequence[UUID], at: ClaimTime) -> None:
         if messages:
-            logger.error("%d messages cannot be read by this release; they wait for one that can", len(messages))
+            _tell_of_unreadable(len(messages))
         await deliveries.put_off(connection, messages, at.wall + UNREADABLE_REST)
 
     def _links(self, at: ClaimTime) -> ClaimLinks:
@@ -176,3 +197,7 @@ class Rounds:
 
     def _now(self) -> ClaimTime:
         return ClaimTime(self._clock.now(), self._clock.wall())
+
+
+def _tell_of_unreadable(requests: int) -> None:
+    logger.error("%d requests cannot be read by this release; they wait for one that can", requests)

@@ -36,7 +36,11 @@ class Templates:
         request = delivery.request
         if request.rich_menu is not None:
             return menu_body(request)
-        content = self.links.fill(delivery.message_id, delivery.lane, request, self.marked(request))
+        marked = self.marked(request)
+        if marked.per == "person":
+            content = self.links.own(delivery.message_id, delivery.lane, request, marked)
+        else:
+            content = self.links.shared(delivery.lane, request, marked)
         return addressed(request.to, content)
 
     def marked(self, request: MessageRequest) -> Marked:
@@ -85,6 +89,13 @@ class Contents:
 
     def of(self, message: UUID, request: StoredRequest, value: bytes) -> bytes:
         """The content of a request, stored as `value`. Raises as `Templates.body` does, or BadMessageError."""
+        content = self.of_all(request, value)
+        if content is not None:
+            return content
+        return self._templates.links.own(message, "marketing", request, self._rendered[self._alike(request)])
+
+    def of_all(self, request: StoredRequest, value: bytes) -> bytes | None:
+        """The content of all who are to get the same; None where each has links of their own. Raises as `of`."""
         alike = self._alike(request)
         content = self._filled.get(alike)
         if content is not None:
@@ -92,9 +103,9 @@ class Contents:
         marked = self._rendered.get(alike)
         if marked is None:
             marked = self._rendered[alike] = self._templates.marked(MessageRequest.from_json(value))
-        content = self._templates.links.fill(message, "marketing", request, marked)
-        if marked.per != "person":
-            self._filled[alike] = content
+        if marked.per == "person":
+            return None
+        content = self._filled[alike] = self._templates.links.shared("marketing", request, marked)
         return content
 
     def _alike(self, request: StoredRequest) -> tuple[object, ...]:

@@ -20,13 +20,14 @@ from todoke_scheduler.domain.broadcasts import Broadcast, new_run, plain_message
 from todoke_scheduler.domain.effects import Owed
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.guards import Guard, Standing
-from todoke_scheduler.domain.owing import message_request
+from todoke_scheduler.domain.owing import in_crowds, message_request
 from todoke_scheduler.domain.recipient import Asked as AskedNow
 from todoke_scheduler.domain.recipient import Conditions, PersonNow
 from todoke_scheduler.domain.variables import OF_STATE, variables_named
 from todoke_scheduler.domain.verdicts import Go, Skip, Verdict
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.campaigns.steps import Send
+from todoke_shared.contracts.requests import OwnRequest
 from todoke_shared.contracts.topics import LANES
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.ids import trigger_id
@@ -119,7 +120,7 @@ class Entering:
         owed = Owed(step.send, f"0:{step.send}", now)
         named = variables_named(campaign.messages[step.send])
         verdicts: dict[tuple[bool, bool | None], Verdict] = {}
-        requests: list[tuple[UUID, bytes]] = []
+        requests: list[OwnRequest] = []
         left_out: list[Decision] = []
         for run in runs:
             one = people[run.person]
@@ -130,13 +131,14 @@ class Entering:
             match verdicts[key]:
                 case Go():
                     if (request := message_request(run, owed, campaign, person, named, now)) is not None:
-                        requests.append((run.person, request.to_json()))
+                        requests.append(request)
                 case Skip(why):
                     left_out.append(Decision(run.person, run.campaign, why, now, run.id, "steps[0]"))
                 case verdict:
                     raise ValueError(f"a broadcast rests before its message would have to: {verdict}")
         await broadcasts.enrol_at_once(self.connection, runs, steps=1)
-        await broadcasts.ask(self.connection, LANES[campaign.lane].name, requests)
+        same = campaign.lane == "marketing" and not named & OF_STATE
+        await broadcasts.ask(self.connection, LANES[campaign.lane].name, in_crowds(requests) if same else requests)
         await save_decisions(self.connection, left_out)
         metrics.REQUESTS.labels(campaign.campaign, step.send).inc(len(requests))
         holdout = sum(run.holdout for run in runs)

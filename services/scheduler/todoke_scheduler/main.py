@@ -45,7 +45,7 @@ def declare(broker: KafkaBroker, triggers: BatchHandler, outcomes: BatchHandler)
     consumption.subscribe([CUSTOMER_TRIGGERS], triggers)
     consumption.subscribe([OUTCOMES], outcomes, lane="outcomes")
     for topic in (*LANES.values(), EC_EVENTS):
-        broker.publisher(topic.name, schema=topic.model, title=topic.name, description=topic.purpose)
+        broker.publisher(topic.name, schema=topic.payload, title=topic.name, description=topic.purpose)
     return consumption
 
 

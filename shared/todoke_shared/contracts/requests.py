@@ -1,4 +1,4 @@
-"""`message.requests.{transactional,marketing}.v1`: a message that a person is owed. Other systems may write here."""
+"""`message.requests.{transactional,marketing}.v1`: messages that people are owed. Other systems may write here."""
 
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -11,6 +11,9 @@ from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.jsons import dumps
 
 Lane = Literal["transactional", "marketing"]
+LINE_USER = r"^U[0-9a-f]{32}$"
+LARGEST_CROWD = 500
+"""LINE's limit of recipients in a multicast (LINE-API.md: rate limits)."""
 
 
 class TemplateRef(Contract):
@@ -26,6 +29,41 @@ class TemplateRef(Contract):
     question: Name | None = None
 
 
+class Recipient(Contract):
+    """One of a crowd. `id` is the identity of this person's message for ever, as in a request of its own."""
+
+    id: UUID
+    to: str = Field(pattern=LINE_USER)
+    person: UUID | None = None
+    enrolment: UUID | None = None
+
+
+class CrowdRequest(Contract):
+    """One message to as many as LINE takes in a request: marketing that is the same for all, to the letter.
+
+    What a MessageRequest to each would ask for, at a fraction of the cost. `id` is the crowd's: written twice, it is
+    one; no message in it is asked for anywhere else.
+    """
+
+    schema_version: Literal[1] = 1
+    id: UUID
+    shop: Name = "main"
+    account: Name
+    recipients: tuple[Recipient, ...] = Field(min_length=1, max_length=LARGEST_CROWD)
+    campaign: Name | None = None
+    step: str | None = None
+    due_at: Instant
+    expires_at: Instant | None = None
+    template: TemplateRef | None = None
+    messages: tuple[dict[str, Any], ...] | None = Field(default=None, min_length=1, max_length=5)
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        if (self.template is None) == (self.messages is None):
+            raise ValueError("give either template or messages")
+        return self
+
+
 class MessageRequest(Contract):
     """One message to one LINE user: `template`, or LINE's own message objects in `messages` (1 to 5).
 
@@ -39,7 +77,7 @@ class MessageRequest(Contract):
     id: UUID
     shop: Name = "main"
     account: Name
-    to: str = Field(pattern=r"^U[0-9a-f]{32}$")
+    to: str = Field(pattern=LINE_USER)
     person: UUID | None = None
     campaign: Name | None = None
     step: str | None = None
@@ -84,6 +122,34 @@ class OwnRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: datetime | None = None
     template: OwnTemplateRef | None = None
     rich_menu: str | None = None
+
+    def to_json(self) -> bytes:
+        """The record's value, as it goes on the wire."""
+        return dumps(self)
+
+
+class OwnRecipient(msgspec.Struct, frozen=True, gc=False):
+    """A Recipient of our own making."""
+
+    id: UUID
+    to: str
+    person: UUID
+    enrolment: UUID
+
+
+class OwnCrowd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A CrowdRequest of our own making, likewise."""
+
+    schema_version: int
+    id: UUID
+    shop: str
+    account: str
+    recipients: list[OwnRecipient]
+    campaign: str
+    step: str
+    due_at: datetime
+    expires_at: datetime | None = None
+    template: OwnTemplateRef
 
     def to_json(self) -> bytes:
         """The record's value, as it goes on the wire."""

@@ -1,12 +1,15 @@
 """The topic map: one record a topic. Topic creation, AsyncAPI and docs/topics.md come from here."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from todoke_shared.contracts.ec_events import EcEvent
 from todoke_shared.contracts.envelope import Contract
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
-from todoke_shared.contracts.requests import Lane, MessageRequest
+from todoke_shared.contracts.requests import CrowdRequest, Lane, MessageRequest
 from todoke_shared.contracts.triggers import TriggerRecord
 
 _DAY = 24 * 3600
@@ -16,7 +19,10 @@ PARTITIONS = 12
 
 @dataclass(frozen=True)
 class Topic:
-    """What a topic is called, its key, who writes and reads it, the model of its value; `retention` in seconds."""
+    """What a topic is called, its key, who writes and reads it, the model of its value; `retention` in seconds.
+
+    `also`: another model that a value may be of.
+    """
 
     name: str
     key: str
@@ -25,6 +31,17 @@ class Topic:
     model: type[Contract]
     retention: int
     purpose: str
+    also: type[Contract] | None = None
+
+    @property
+    def models(self) -> tuple[type[Contract], ...]:
+        """All that a value may be of."""
+        return (self.model,) if self.also is None else (self.model, self.also)
+
+    @property
+    def payload(self) -> Any:
+        """The same as one type, as AsyncAPI shows it."""
+        return reduce(or_, self.models)
 
     @property
     def dead_letters(self) -> str:
@@ -70,12 +87,13 @@ REQUESTS_TRANSACTIONAL = Topic(
 )
 REQUESTS_MARKETING = Topic(
     name="message.requests.marketing.v1",
-    key="person",
+    key="person; of a crowd its id",
     producers=("scheduler", "other systems"),
     consumers=("dispatcher",),
     model=MessageRequest,
+    also=CrowdRequest,
     retention=7 * _DAY,
-    purpose="Messages that the shop wishes to send.",
+    purpose="Messages that the shop wishes to send, one or many in a record.",
 )
 OUTCOMES = Topic(
     name="message.outcomes.v1",

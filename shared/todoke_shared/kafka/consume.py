@@ -74,7 +74,7 @@ class Consumption:
 
         # FastStream draws the AsyncAPI payload from the handler's annotation: the model of one record, though what it
         # hands over is our raw batch.
-        receive.__annotations__["message"] = reduce(or_, [topic.model for topic in topics])
+        receive.__annotations__["message"] = reduce(or_, [topic.payload for topic in topics])
         receive.__doc__ = " ".join(topic.purpose for topic in topics)
         parser = _RawBatchParser()
         subscriber = self._broker.subscriber(

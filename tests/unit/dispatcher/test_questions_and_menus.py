@@ -60,10 +60,10 @@ def test_a_menu_is_asked_for_by_its_alias_and_none_unlinks() -> None:
 def test_a_menu_in_the_marketing_lane_is_a_dead_letter_that_says_where_it_belongs() -> None:
     """There it would wait behind a broadcast, for a place in the month that it does not need."""
     menu = request(rich_menu="member", messages=None)
-    _, [(_, error)] = read_requests([record(menu)], {"main"})
+    [(_, error)] = read_requests([record(menu)], {"main"}).bad
     assert "message.requests.transactional.v1" in str(error)
     assert error.field == "rich_menu"
-    [taken], _ = read_requests([record(menu, lane="transactional")], {"main"})
+    [taken] = read_requests([record(menu, lane="transactional")], {"main"}).messages
     assert taken.request == menu
 
 

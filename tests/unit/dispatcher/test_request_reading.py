@@ -27,9 +27,9 @@ def test_a_bad_request_is_a_dead_letter_and_the_rest_flows_on(case: str) -> None
     """The letter is the untouched record with field and reason; the requests around it are taken."""
     value, field, reason = BAD[case]
     records = [record(GOOD, 0), record(value, 1), record(request("two"), 2)]
-    good, bad = read_requests(records, {"main"})
-    [letter] = dead_letters(bad, service="dispatcher", unless=lambda _: False)
-    assert [each.request.id for each in good] == [message_named("one"), message_named("two")]
+    found = read_requests(records, {"main"})
+    [letter] = dead_letters(found.bad, service="dispatcher", unless=lambda _: False)
+    assert [each.request.id for each in found.messages] == [message_named("one"), message_named("two")]
     assert (letter.topic, letter.key, letter.value) == ("message.requests.marketing.v1.dlq", b"key", value)
     assert field in letter.headers["todoke-field"]
     assert reason in letter.headers["todoke-reason"]

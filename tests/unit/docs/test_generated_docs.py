@@ -21,9 +21,9 @@ PAYLOADS = {
     ("scheduler", "receive", "customer.triggers.v1"): "TriggerRecord",
     ("scheduler", "receive", "message.outcomes.v1"): "Outcome",
     ("scheduler", "send", "ec.events.v1"): "EcEvent",
-    ("scheduler", "send", "message.requests.marketing.v1"): "MessageRequest",
+    ("scheduler", "send", "message.requests.marketing.v1"): "MessageRequest or CrowdRequest",
     ("scheduler", "send", "message.requests.transactional.v1"): "MessageRequest",
-    ("dispatcher", "receive", "message.requests.marketing.v1"): "MessageRequest",
+    ("dispatcher", "receive", "message.requests.marketing.v1"): "MessageRequest or CrowdRequest",
     ("dispatcher", "receive", "message.requests.transactional.v1"): "MessageRequest",
     ("dispatcher", "send", "message.outcomes.v1"): "Outcome",
 }
@@ -64,6 +64,8 @@ def test_asyncapi_shows_each_topic_with_the_model_of_one_record() -> None:
         document = json.loads(generate.asyncapi(service))
         for topic, operation in document["operations"].items():
             [message] = document["channels"][topic]["messages"]
-            payload = document["components"]["messages"][f"{topic}:{message}"]["payload"]["$ref"]
-            found[service, operation["action"], topic] = payload.rpartition("/")[2]
+            payload = document["components"]["messages"][f"{topic}:{message}"]["payload"]
+            schema = document["components"]["schemas"][payload["$ref"].rpartition("/")[2]]
+            models = [model["$ref"].rpartition("/")[2] for model in schema.get("anyOf", [payload])]
+            found[service, operation["action"], topic] = " or ".join(models)
     assert found == PAYLOADS

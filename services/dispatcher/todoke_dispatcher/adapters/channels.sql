@@ -20,7 +20,9 @@ SELECT account, stopped
                     WHERE d.account = c.account AND d.lane = 'marketing' AND d.state = 'waiting' AND d.body IS NULL
                       AND d.multicast_id IS NULL AND d.next_attempt_at <= $2)
         OR EXISTS (SELECT FROM multicasts m
-                    WHERE m.account = c.account AND m.state IN ('waiting', 'attempting') AND m.next_attempt_at <= $2));
+                    WHERE m.account = c.account AND m.state IN ('waiting', 'attempting') AND m.next_attempt_at <= $2)
+        OR EXISTS (SELECT FROM crowds w
+                    WHERE w.account = c.account AND w.state = 'waiting' AND w.next_attempt_at <= $2));
 
 -- name: open_channels
 -- Accounts whose held messages may go on.

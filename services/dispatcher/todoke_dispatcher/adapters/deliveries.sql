@@ -86,4 +86,8 @@ RETURNING message_id;
 
 -- name: count_unsettled
 -- For the gauge of what waits.
-SELECT lane, count(*) AS deliveries FROM deliveries WHERE state IN ('waiting', 'attempting') GROUP BY lane;
+SELECT lane, sum(messages)::bigint AS deliveries FROM (
+    SELECT lane, count(*) AS messages FROM deliveries WHERE state IN ('waiting', 'attempting') GROUP BY lane
+    UNION ALL
+    SELECT 'marketing', sum(cardinality(message_ids)) FROM crowds WHERE state IN ('waiting', 'formed') HAVING count(*) > 0
+) AS unsettled GROUP BY lane;

@@ -47,7 +47,7 @@ async def lock_fresh(connection: Connection, account: str, wall: datetime, limit
 
 
 async def add(connection: Connection, formed: Sequence[Multicast], wall: datetime) -> None:
-    """Store new groups, and in each of their members that it leaves with the group."""
+    """Store new groups, and in each of their members that has a row that it leaves with the group."""
     if not formed:
         return
     await connection.executemany(  # one round trip; arrays of arrays would have to be of one length
@@ -64,11 +64,18 @@ async def add(connection: Connection, formed: Sequence[Multicast], wall: datetim
                 each.expires_at,
                 each.next_attempt_at,
                 each.quota_month,
+                each.crowd,
             )
             for each in formed
         ],
     )
-    await connection.execute(_SQL["join_multicasts"], wall, [each.id for each in formed])
+    await join(connection, [each.id for each in formed if each.crowd is None], wall)
+
+
+async def join(connection: Connection, groups: Sequence[UUID], wall: datetime) -> None:
+    """Let the members of new groups leave with them."""
+    if groups:
+        await connection.execute(_SQL["join_multicasts"], wall, groups)
 
 
 async def lock_due(connection: Connection, account: str, wall: datetime, limit: int) -> list[Multicast]:

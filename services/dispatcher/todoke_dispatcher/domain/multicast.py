@@ -50,6 +50,8 @@ MEMBERS_FOLLOW: dict[GroupState, Event] = {
     GroupState.DISSOLVED: Event.LEAVE,
 }
 """What happens to each member when its group ends so. Those of a split group go on in its halves."""
+TOGETHER = frozenset({GroupState.WAITING, GroupState.ATTEMPTING, GroupState.ACCEPTED})
+"""Where a group is as long as nothing tells its members apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Multicast:
     """A row of the table of multicasts; fields that a delivery has too mean the same. Instants are UTC, LINE's time.
 
     `members` are message ids, in the order of the body's recipients. `expires_at` is when the first of them is no
-    longer useful, by the shop's time. `quota_month` is the month of which it holds one for each member.
+    longer useful, by the shop's time. `quota_month` is the month of which it holds one for each member. `crowd`: its
+    members are those of this crowd, and have no rows of their own (domain/crowd.py).
     """
 
     id: UUID
@@ -76,6 +79,7 @@ class Multicast:
     quota_month: date | None = None
     reason: str | None = None
     line_request_id: str | None = None
+    crowd: UUID | None = None
 
     @property
     def size(self) -> int:

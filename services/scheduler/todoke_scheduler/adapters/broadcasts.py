@@ -15,6 +15,7 @@ import msgspec
 from todoke_scheduler.domain.broadcasts import Broadcast, BroadcastState, Stretch
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_shared.conditions import Compare
+from todoke_shared.contracts.requests import OwnCrowd, OwnRequest
 from todoke_shared.ids import broadcast_id
 from todoke_shared.people import TOKYO, PersonState, decode_state
 from todoke_shared.people.conditions import Compiled, Moment, compile_condition
@@ -262,11 +263,11 @@ async def enrol_at_once(connection: Connection, runs: Sequence[Enrolment], steps
         )
 
 
-async def ask(connection: Connection, topic: str, requests: Sequence[tuple[UUID, bytes]]) -> None:
-    """Put requests of one topic into the outbox, each with its person."""
-    if requests:
-        keys = [str(person).encode() for person, _ in requests]
-        values = [value for _, value in requests]
+async def ask(connection: Connection, topic: str, requests: Iterable[OwnRequest | OwnCrowd]) -> None:
+    """Put requests of one topic into the outbox: a person's by the person, a crowd's by the crowd."""
+    keyed = [(str(each.id if isinstance(each, OwnCrowd) else each.person).encode(), each) for each in requests]
+    if keyed:
+        keys, values = [key for key, _ in keyed], [each.to_json() for _, each in keyed]
         await connection.execute(_SQL["ask"], topic, list(map(shard_of, keys)), keys, values)
 
 

@@ -1,5 +1,7 @@
 """What a run owes -> a request to the dispatcher."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from todoke_scheduler.domain.effects import LinkRichMenu, Owed
@@ -7,8 +9,8 @@ from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.recipient import PersonNow
 from todoke_scheduler.domain.variables import variables
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.contracts.requests import OwnRequest, OwnTemplateRef
-from todoke_shared.ids import message_id
+from todoke_shared.contracts.requests import LARGEST_CROWD, OwnCrowd, OwnRecipient, OwnRequest, OwnTemplateRef
+from todoke_shared.ids import crowd_id, message_id
 
 NO_RICH_MENU = "none"
 """The language's word for it, and the contract's."""
@@ -30,6 +32,34 @@ def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
     )
     expires_at = owed.due_at + campaign.expires if campaign.expires else None
     return _request(run, campaign, to, owed.step, due_at=owed.due_at, expires_at=expires_at, template=template)
+
+
+def in_crowds(alike: Iterable[OwnRequest]) -> Iterator[OwnRequest | OwnCrowd]:
+    """The same requests, as many as LINE takes at once in each; they differ in person and shop alone."""
+    by_shop = defaultdict[str, list[OwnRequest]](list)
+    for request in alike:
+        by_shop[request.shop].append(request)
+    for requests in by_shop.values():
+        for start in range(0, len(requests), LARGEST_CROWD):
+            yield _together(requests[start : start + LARGEST_CROWD])
+
+
+def _together(requests: list[OwnRequest]) -> OwnRequest | OwnCrowd:
+    one = requests[0]
+    if len(requests) == 1 or one.template is None:
+        return one
+    return OwnCrowd(
+        schema_version=1,
+        id=crowd_id(one.id),
+        shop=one.shop,
+        account=one.account,
+        recipients=[OwnRecipient(each.id, each.to, each.person, each.enrolment) for each in requests],
+        campaign=one.campaign,
+        step=one.step,
+        due_at=one.due_at,
+        expires_at=one.expires_at,
+        template=one.template,
+    )
 
 
 def menu_request(
