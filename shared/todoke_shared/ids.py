@@ -33,6 +33,7 @@ _of_message = _ids_of("message")
 _of_retry = _ids_of("retry")
 _of_outcome = _ids_of("outcome")
 _of_click = _ids_of("click")
+_of_shared_link = _ids_of("shared-link")
 _of_account_link = _ids_of("account-link")
 _of_multicast = _ids_of("multicast")
 _of_reply = _ids_of("reply")
@@ -101,6 +102,11 @@ def outcome_id(message: UUID, state: str) -> UUID:
 def click_id(token: str, at: datetime) -> UUID:
     """A click on a message's link: a double tap, or a second look within the same minute, is the same click."""
     return _of_click(f"{token}|{int(at.timestamp()) // 60}")
+
+
+def shared_link_id(*parts: object) -> UUID:
+    """A link that all copies of a message share: whose, in which message, at which place, and where it leads."""
+    return _of_shared_link("|".join(str(part).replace("\\", "\\\\").replace("|", "\\|") for part in parts))
 
 
 def account_link_key(webhook: UUID) -> UUID:

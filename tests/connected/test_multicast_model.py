@@ -1,4 +1,4 @@
-"""Whatever LINE answers and whoever dies whenever: nobody is sent a message twice, nobody is left out.
+"""Whatever LINE answers and whoever dies whenever: nobody is sent a message twice, nobody is left out, all is told.
 
 Two dispatchers on a real ledger, LINE in memory, and a clock. A dispatcher may die, or sleep, between any two of claim,
 send and record; both work in turns.
@@ -80,6 +80,7 @@ class Passes:
     seconds: float
 
 
+HELD = "SELECT message_id FROM deliveries WHERE state = 'held'"
 Step = Owed | Round | Wakes | Token | Passes
 FAULTS: list[Fault | None] = [
     None,
@@ -139,6 +140,7 @@ class Broadcasts:
                     pass
             received = self.received()
             assert received <= self.owed, received - self.owed
+            await self.check_holds()
         await self.settle()
 
     async def take(self, step: Owed) -> None:
@@ -148,10 +150,11 @@ class Broadcasts:
             self.owed[user_named(f"p{person}"), step.text] += 1
         names = [f"m{first + index}" for index in range(len(step.people))]
         users = [user_named(f"p{person}") for person in step.people]
+        told = {"text": step.text, "campaign": "news", "step": step.text}
         if step.at_once:
-            await self.bench.take(self.dispatchers[0], crowd(*names, text=step.text, to=users))
+            await self.bench.take(self.dispatchers[0], crowd(*names, to=users, **told))
             return
-        apart = (request(name, text=step.text, to=user) for name, user in zip(names, users, strict=True))
+        apart = (request(name, to=user, **told) for name, user in zip(names, users, strict=True))
         await self.bench.take(self.dispatchers[0], *apart)
 
     async def round(self, step: Round) -> None:
@@ -226,6 +229,37 @@ class Broadcasts:
         assert await self.bench.reserved() >= states.get("accepted", 0) + states.get("unknown", 0)
         ended = Counter((each.message, each.state) for each in await self.bench.outcomes() if each.state != "held")
         assert len(ended) == ended.total() == len(rows), "each is told how it ended, once"
+        await self.check_told()
+
+    async def check_holds(self) -> None:
+        """What stands still is told so, and why."""
+        held = {row["message_id"] for row in await self.bench.pool.fetch(HELD)}
+        told = {each.message for each in await self.bench.outcomes() if each.state == "held" and each.reason}
+        assert held <= told
+
+    async def check_told(self) -> None:
+        """Each outcome says what the ledger has: whose step, in which lane, LINE's id of the request, why."""
+        ledger = {row["message_id"]: row for row in await self.bench.pool.fetch("SELECT * FROM deliveries")}
+        taken = {each.request_id for each in self.line.accepted}
+        for each in await self.bench.outcomes():
+            assert each.message is not None
+            row = ledger.get(each.message)
+            if row is None:  # it left in its crowd
+                assert (each.state, each.lane, each.campaign) == ("accepted", "marketing", "news")
+                assert each.step
+                assert each.line_request_id in taken
+                continue
+            assert (each.lane, each.campaign, each.step) == (row["lane"], row["campaign"], row["step"])
+            if each.state == "held":
+                continue
+            assert (each.state, each.line_request_id) == (row["state"], row["line_request_id"])
+            if each.state == "accepted":
+                assert each.line_request_id in taken
+            else:
+                assert each.reason
+                assert each.reason == row["reason"]
+            if each.state == "failed":
+                assert each.line_request_id, "LINE has no logs for its users: its id is all there is to ask with"
 
 
 def test_nobody_twice_and_nobody_left_out_whatever_happens(postgres_dsn: str) -> None:

@@ -85,10 +85,10 @@ async def deliver(pool: Pool, run: UUID | None, state: str, step: str = "hello")
     """A message of the run in the dispatcher's ledger; gives its id."""
     message = uuid4()
     await pool.execute(
-        "INSERT INTO dispatcher.deliveries (message_id, account, lane, state, shop, user_id, campaign, step, "
-        "enrolment_id, request, retry_key, body, first_attempt_at, received_at, changed_at) "
-        "VALUES ($1, 'main', 'marketing', $2, 'main', 'U', 'care', $3, $4, '{}', $1, '', now(), now(), now())",
-        *(message, state, step, run),
+        "INSERT INTO dispatcher.deliveries (message_id, account, lane, state, shop, user_id, person_id, campaign, "
+        "step, enrolment_id, request, retry_key, body, first_attempt_at, received_at, changed_at) "
+        "VALUES ($1, 'main', 'marketing', $2, 'main', 'U', $5, 'care', $3, $4, '{}', $1, '', now(), now(), now())",
+        *(message, state, step, run, uuid5(NAMES, "somebody")),
     )
     return message
 
@@ -101,7 +101,7 @@ async def crowd(pool: Pool, name: str, size: int, buyers: int, **told: Any) -> N
             await convert(pool, run, 1000)
 
 
-def clicked(message: UUID, at: datetime, campaign: str | None = "care", **told: Any) -> bytes:
+def clicked(message: UUID | None, at: datetime, campaign: str | None = "care", **told: Any) -> bytes:
     """What ingest tells of a click."""
     outcome = {"id": uuid4(), "message": message, "state": "clicked", "account": "main", "lane": "marketing"}
     return Outcome.model_validate({**outcome, "campaign": campaign, "at": at, **told}).to_json()
@@ -141,6 +141,10 @@ async def test_messages_are_counted_by_step_as_the_ledger_has_them(pool: Pool) -
     ]
     for offset, value in enumerate(values):
         await take([Record(OUTCOMES.name, 0, offset, b"key", value)])
+    repeated = clicked(messages[0], NOW, id=messages[0])
+    more = [clicked(None, NOW, step="hello"), clicked(None, NOW, step="hello", campaign="other")]
+    for offset, value in enumerate([*more, repeated, repeated], len(values)):
+        await take([Record(OUTCOMES.name, 0, offset, b"key", value)])
     assert await pool.fetchval("SELECT at FROM clicks") == NOW - timedelta(minutes=9)
     hello, before = (await told())["steps"]
     assert hello == {
@@ -149,6 +153,8 @@ async def test_messages_are_counted_by_step_as_the_ledger_has_them(pool: Pool) -
         "accepted": 2,
         "free": 1,
         "clicked": 1,
+        "clickers": 1,
+        "clicks": 4,
         "failed": 1,
         "dropped": 1,
         "held": 1,
@@ -157,7 +163,7 @@ async def test_messages_are_counted_by_step_as_the_ledger_has_them(pool: Pool) -
     }
     assert (before["step"], before["asked"]) == ("before", 1)
     words = await todoke("care")
-    assert "hello\t8\t2\t1\t1\t1\t1\t1\t2\n" in words
+    assert "hello\t8\t2\t1\t1\t4\t1\t1\t1\t1\t2\n" in words
     assert "1 of 3 messages that LINE accepted went out as free replies." in words
 
 
@@ -255,13 +261,30 @@ async def test_all_campaigns_stand_in_a_table(pool: Pool) -> None:
         "entered": "20",
         "accepted": "1",
         "clicked": "0",
+        "clicks": "0",
         "people": "20",
         "converted": "5",
         "yen": "5,000",
         "lift": "",
     }
-    assert other.split("\t")[3:] == ["0"] * 6 + [""]
+    assert other.split("\t")[3:] == ["0"] * 7 + [""]
     assert [one["campaign"] for one in json.loads(await todoke("--json"))] == ["care", "other"]
     assert "no `goal`: nobody can convert" in await todoke("other")
     with pytest.raises(ValueError, match="no campaign `car` is published; did you mean `care`"):
         await todoke("car")
+
+
+async def test_clicks_on_shared_links_count_from_the_day_asked_for(pool: Pool) -> None:
+    """They belong to no run; and a click from before each was kept is one."""
+    midnight = datetime(2026, 11, 1, tzinfo=CARE.tz)
+    run = await enrol(pool, "1", at=midnight)
+    message = await deliver(pool, run, "accepted")
+    await pool.execute("INSERT INTO clicks VALUES ($1, 'care', $2)", message, midnight)
+    take = Clicks(pool, cluster="test").take_outcomes
+    for offset, at in enumerate((midnight - timedelta(seconds=1), midnight, midnight)):
+        value = clicked(None, at, step="hello")
+        await take([Record(OUTCOMES.name, 0, offset, b"key", value)])
+    [step] = (await told("--since", "2026-11-01"))["steps"]
+    assert (step["clicked"], step["clickers"], step["clicks"]) == (1, 1, 3)
+    [step] = (await told())["steps"]
+    assert step["clicks"] == 4

@@ -58,7 +58,7 @@ def click(person: UUID | None, minutes: float = 0, *, token: str = "t" * 22, sho
     """As the redirect tells of it."""
     message = MessageOfLink(uuid4(), "main", "marketing", person, None)
     link = Link(token, SPRING, shop, "sale", "first", message, None)
-    return outcome_of(link, message, NOON + minutes * MINUTE)
+    return outcome_of(link, message, NOON + minutes * MINUTE, uuid4())
 
 
 async def tell(pipeline: Pipeline, *outcomes: Outcome) -> None:

@@ -163,10 +163,12 @@ async def open_pipeline(
     shops: Mapping[str, Shop] | None = None,
     line: LinePort | None = None,
     monthly_limit: int | None = None,
+    public_url: str | None = None,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours.
 
     `line`: another LINE than the one in memory; what it takes is not noted. `monthly_limit`: the account's.
+    `public_url`: what tracked links begin with; without it there are none.
     """
     await migrate_rooms(dsn)
     async with AsyncExitStack() as stack:
@@ -200,7 +202,11 @@ async def open_pipeline(
             line=line or memory,
             config=config,
             settings=DispatcherSettings(
-                postgres_dsn=dsn, kafka_bootstrap_servers="none", push_rate=1_000_000, multicast_rate=1_000_000
+                postgres_dsn=dsn,
+                kafka_bootstrap_servers="none",
+                push_rate=1_000_000,
+                multicast_rate=1_000_000,
+                public_url=public_url,
             ),
             wake_relay=_nothing,
         )

@@ -10,6 +10,7 @@ from todoke_line_simulator.retry_keys import RetryKeys
 from todoke_line_simulator.rich_menu_book import RichMenus
 from todoke_line_simulator.settings import AccountSettings, SimulatorSettings
 from todoke_line_simulator.stats import AccountStats
+from todoke_line_simulator.units import Units
 from todoke_line_simulator.users import Friends, ProviderUsers
 
 
@@ -28,6 +29,7 @@ class Account:
         self.access_tokens = AccessTokens()
         self.rich_menus = RichMenus()
         self.stats = AccountStats()
+        self.units = Units()
         self._simulator = simulator
         self._buckets: dict[str, TokenBucket] = {}
 
@@ -51,6 +53,7 @@ class Account:
             "duplicates": duplicates,
             "quota": self.quota.limit,
             "usage": self.quota.usage(now),
+            "units": self.units.report(now),
             "friends": self.friends.friend_count,
             "blocked": self.friends.blocked_count,
             "retryKeys": len(self.retry_keys),

@@ -9,6 +9,7 @@ from todoke_line_simulator.calls import EMPTY, Answer, Call, answer_json
 from todoke_line_simulator.message_log import AcceptedMessages
 from todoke_line_simulator.problems import LineError, monthly_limited
 from todoke_line_simulator.retry_keys import AcceptedRequest
+from todoke_line_simulator.units import unit_of
 from todoke_line_simulator.validation import (
     MAX_MESSAGES,
     Messages,
@@ -34,7 +35,9 @@ def push(call: Call) -> Answer:
     if to not in account.users:
         raise LineError(400, "Failed to send messages")
     delivered = (to,) if account.friends.reached_by_push(to, call.now) else ()
-    return answer_json(_sent_messages(_accept(call, (to,), delivered, messages)))
+    message_ids = _accept(call, (to,), delivered, messages)
+    account.units.count(unit_of(body), len(delivered), call.now)
+    return answer_json(_sent_messages(message_ids))
 
 
 def multicast(call: Call) -> Answer:
@@ -49,6 +52,7 @@ def multicast(call: Call) -> Answer:
         raise LineError(400, "Failed to send messages")
     delivered = tuple(user_id for user_id in dict.fromkeys(to) if account.friends.is_friend(user_id))
     _accept(call, tuple(to), delivered, messages)
+    account.units.count(unit_of(body), len(delivered), call.now)
     return EMPTY
 
 

@@ -20,12 +20,14 @@ from pydantic.v1 import BaseModel, ValidationError
 
 from todoke_line_simulator.limits import TEXT_UNITS, Json, message_problems
 from todoke_line_simulator.problems import LineError, Problem, invalid_body
+from todoke_line_simulator.units import FIELD, is_unit
 from todoke_line_simulator.users import is_line_user_id
 
 MAX_MESSAGES = 5
 MAX_RECIPIENTS = 500
 _PLAIN_TEXT_KEYS = {"type", "text"}
 _PLAIN_ENVELOPE_KEYS = {"to", "messages", "replyToken"}
+_COUNTED_ENVELOPE_KEYS = {*_PLAIN_ENVELOPE_KEYS, FIELD}
 _ANY_MESSAGE = TextMessage(text="any")
 # The model of each request, and what stands in for the parts that are checked elsewhere.
 _ENVELOPES: dict[str, tuple[type[BaseModel], Json]] = {
@@ -106,7 +108,9 @@ def _model_problems(message: Json, at: str) -> list[Problem]:
 
 def check_envelope(endpoint: str, body: Json) -> None:
     """Check what a request has beside its recipients and messages; raises 400."""
-    if body.keys() <= _PLAIN_ENVELOPE_KEYS:
+    units = body.get(FIELD)
+    is_right = isinstance(units, list) and len(units) <= 1 and all(map(is_unit, units))
+    if body.keys() <= (_COUNTED_ENVELOPE_KEYS if is_right else _PLAIN_ENVELOPE_KEYS):
         return
     model, stand_ins = _ENVELOPES[endpoint]
     found: list[Problem] = []
@@ -114,15 +118,10 @@ def check_envelope(endpoint: str, body: Json) -> None:
         model.parse_obj(body | stand_ins)
     except ValidationError as error:
         found += [Problem(str(one["msg"]), str(one["loc"][0])) for one in error.errors()]
-    units = body.get("customAggregationUnits")
-    if isinstance(units, list) and not (len(units) <= 1 and all(_is_aggregation_unit(unit) for unit in units)):
-        found.append(Problem("Must be one name of 1 to 30 letters, digits or underscores", "customAggregationUnits"))
+    if isinstance(units, list) and not is_right:
+        found.append(Problem("Must be one name of 1 to 30 letters, digits or underscores", FIELD))
     if found:
         raise invalid_body(found)
-
-
-def _is_aggregation_unit(unit: object) -> bool:
-    return isinstance(unit, str) and 1 <= len(unit) <= 30 and unit.isascii() and unit.replace("_", "a").isalnum()
 
 
 def push_recipient(body: Json) -> str:

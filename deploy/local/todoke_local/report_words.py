@@ -7,9 +7,34 @@ from todoke_local.listing import shop_time
 from todoke_scheduler.domain.intervals import Interval
 from todoke_scheduler.domain.report import Comparison, Group, Report
 
-OVERVIEW = ("campaign", "name", "version", "entered", "accepted", "clicked", "people", "converted", "yen", "lift")
+OVERVIEW = (
+    "campaign",
+    "name",
+    "version",
+    "entered",
+    "accepted",
+    "clicked",
+    "clicks",
+    "people",
+    "converted",
+    "yen",
+    "lift",
+)
+_OF_STEPS = ("accepted", "clicked", "clicks")
 RUNS = ("entered", "active", "done", "ended early", "holdout")
-STEPS = ("step", "asked for", "accepted", "clicked", "failed", "dropped", "held", "unknown", "under way")
+STEPS = (
+    "step",
+    "asked for",
+    "accepted",
+    "clicked",
+    "by",
+    "clicks",
+    "failed",
+    "dropped",
+    "held",
+    "unknown",
+    "under way",
+)
 GROUPS = ("of", "group", "people", "converted", "share", "95% interval", "yen", "yen a person")
 _REASONS = {"exit": "exit", "goal": "goal", "restarted": "entered again", "over": "the campaign's end"}
 
@@ -21,7 +46,7 @@ def overview(report: Report) -> tuple[str, ...]:
         report.campaign,
         report.name,
         str(report.version),
-        *_numbers(report.runs.entered, sum(s.accepted for s in report.steps), sum(s.clicked for s in report.steps)),
+        *_numbers(report.runs.entered, *(sum(getattr(s, of) for s in report.steps) for of in _OF_STEPS)),
         *(_numbers(converted.people, converted.converted, converted.revenue) if converted else ("0", "0", "0")),
         "" if bought is None else f"{_points(bought.rate)} ({_between(bought.rate_interval)})",
     )
@@ -44,8 +69,9 @@ def runs(report: Report) -> tuple[str, ...]:
 def steps(report: Report) -> Iterator[tuple[str, ...]]:
     """The lines under STEPS."""
     for one in report.steps:
-        sent = one.asked, one.accepted, one.clicked, one.failed, one.dropped, one.held, one.unknown, one.under_way
-        yield (one.step or "(no step)", *_numbers(*sent))
+        sent, clicks = (one.asked, one.accepted), (one.clicked, one.clickers, one.clicks)
+        unsent = one.failed, one.dropped, one.held, one.unknown, one.under_way
+        yield (one.step or "(no step)", *_numbers(*sent, *clicks, *unsent))
 
 
 def groups(report: Report) -> Iterator[tuple[str, ...]]:

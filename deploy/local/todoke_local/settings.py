@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from todoke_dispatcher.settings import PublicUrl
+
 
 class LocalSettings(BaseSettings):
     """All from the environment, prefix `TODOKE_`."""
@@ -17,7 +19,7 @@ class LocalSettings(BaseSettings):
     ingest_url: str | None = Field(
         default=None, description="Ingest, when it is not on this machine's TODOKE_INGEST_PORT"
     )
-    public_url: str | None = Field(
+    public_url: PublicUrl = Field(
         default=None, description="Ingest as customers reach it, https://…: what tracked links begin with"
     )
     ingest_key: SecretStr | None = Field(default=None, description="A key for events: for `import`, `replay`")

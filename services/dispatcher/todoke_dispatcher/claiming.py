@@ -17,8 +17,10 @@ from todoke_dispatcher.domain.delivery import Delivery, begin_attempt
 from todoke_dispatcher.domain.menus import RATE
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
 from todoke_dispatcher.domain.rendering import RenderError
+from todoke_dispatcher.linking import ClaimLinks
+from todoke_dispatcher.missing import Missing, MissingError
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_dispatcher.templates import MissingTemplateError, Templates, UnreadableTemplateError, Version
+from todoke_dispatcher.templates import Templates, UnreadableTemplateError
 from todoke_shared.postgres.stream import Connection
 
 
@@ -38,14 +40,14 @@ class Attempt:
 
 @dataclass(slots=True)
 class Sorted:
-    """Due deliveries, told apart: those to send with their bodies, those that end here, and versions to fetch first.
+    """Due deliveries, told apart: those to send with their bodies, those that end here, and what to bring first.
 
     `unreadable`: those whose version this release cannot read.
     """
 
     sendable: list[tuple[Delivery, bytes]] = field(default_factory=list)
     ended: list[Delivery] = field(default_factory=list)
-    unread: set[Version] = field(default_factory=set)
+    missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
 
 
@@ -72,8 +74,8 @@ def sort_due(
             result.sendable.append((delivery, templates.body(delivery)))
         except RenderError as error:
             result.ended.append(cannot_render(delivery, str(error)))
-        except MissingTemplateError as error:
-            result.unread.add(error.version)
+        except MissingError as error:
+            result.missing.note(error)
         except UnreadableTemplateError:
             result.unreadable.append(delivery.message_id)
     return result
@@ -104,15 +106,20 @@ class Claimer:
         self._limits = limits
 
     async def begin(
-        self, connection: Connection, channel: Channel, sendable: Sequence[tuple[Delivery, bytes]], wall: datetime
+        self,
+        connection: Connection,
+        channel: Channel,
+        sendable: Sequence[tuple[Delivery, bytes]],
+        links: ClaimLinks,
+        wall: datetime,
     ) -> tuple[list[Attempt], list[Delivery]]:
-        """Reserve, take slots, store. Gives the attempts, and the deliveries that stand still.
+        """Reserve, store links, take slots, store. Gives the attempts, and the deliveries that stand still.
 
         What finds no slot stays as it is, and is claimed again when there is one.
         """
         messages = [each for each in sendable if each[0].request.rich_menu is None]
         menus = [each for each in sendable if each[0].request.rich_menu is not None]
-        attempts, standing = await self._begin_messages(connection, channel, messages, wall)
+        attempts, standing = await self._begin_messages(connection, channel, messages, links, wall)
         linking, stopped = await self._begin_menus(connection, channel, menus, wall)
         return attempts + linking, standing + stopped
 
@@ -136,7 +143,12 @@ class Claimer:
         return attempts, standing
 
     async def _begin_messages(
-        self, connection: Connection, channel: Channel, sendable: Sequence[tuple[Delivery, bytes]], wall: datetime
+        self,
+        connection: Connection,
+        channel: Channel,
+        sendable: Sequence[tuple[Delivery, bytes]],
+        links: ClaimLinks,
+        wall: datetime,
     ) -> tuple[list[Attempt], list[Delivery]]:
         """Within the month."""
         if not sendable:
@@ -144,7 +156,8 @@ class Claimer:
         account, month = channel.account, month_of(wall)
         limit = self._limits[account]
         book = await channels.lock_quota(connection, account, month, limit, self._settings.transactional_reserve)
-        admitted, standing = admit(sendable, channel, book, wall)
+        fitting, standing = admit(sendable, channel, book, wall)
+        admitted = await links.keep(connection, fitting)  # before slots are taken, which live for 50 ms
         endpoint = channels.Endpoint(account, "push", self._settings.push_rate)
         slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
         lease = self._settings.lease

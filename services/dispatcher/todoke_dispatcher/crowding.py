@@ -24,8 +24,9 @@ from todoke_dispatcher.domain.multicast import Multicast
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rendering import RenderError
 from todoke_dispatcher.handlers import outcome_of
+from todoke_dispatcher.missing import Missing, MissingError
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_dispatcher.templates import Contents, MissingTemplateError, UnreadableTemplateError, Version
+from todoke_dispatcher.templates import Contents, UnreadableTemplateError
 from todoke_shared.errors import BadMessageError
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.postgres.stream import Connection
@@ -38,12 +39,12 @@ CROWDS_AT_ONCE = 16
 class SortedCrowds:
     """Waiting crowds told apart: to leave, each with its content, and to be opened; and what keeps others.
 
-    `unread`: versions to fetch first. `unreadable`: crowds that this release cannot read.
+    `missing`: what to bring first. `unreadable`: crowds that this release cannot read.
     """
 
     ready: list[tuple[Crowd, bytes]] = field(default_factory=list)
     opened: list[UUID] = field(default_factory=list)
-    unread: set[Version] = field(default_factory=set)
+    missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
 
 
@@ -57,11 +58,15 @@ def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, 
             continue
         value = crowd.request_of(crowd.members[0])
         try:
-            result.ready.append((crowd, contents.of(read_stored(value), value)))
+            content = contents.of_all(read_stored(value), value)
+            if content is None:  # each member has links of their own
+                result.opened.append(crowd.id)
+            else:
+                result.ready.append((crowd, content))
         except RenderError:
             result.opened.append(crowd.id)
-        except MissingTemplateError as error:
-            result.unread.add(error.version)
+        except MissingError as error:
+            result.missing.note(error)
         except (UnreadableTemplateError, BadMessageError, ValueError):
             result.unreadable.append(crowd.id)
     return result

@@ -34,6 +34,7 @@ from todoke_dispatcher.domain.verdict import (
     judge,
 )
 from todoke_dispatcher.handlers import SERVICE, read_requests
+from todoke_dispatcher.linking import Linker
 from todoke_dispatcher.multicasting import GroupAttempt
 from todoke_dispatcher.ports import LinePort, NotSentError
 from todoke_dispatcher.reading_tokens import read_tokens
@@ -109,7 +110,7 @@ class Dispatcher:
         self._limits = {name: account.monthly_limit for name, account in config.accounts.items()}
         self._settings = settings
         self._wake_relay = wake_relay
-        self._rounds = Rounds(pool, clock, catalogue, settings, self._limits)
+        self._rounds = Rounds(pool, clock, catalogue, settings, self._limits, linker=Linker(settings, config))
         self._breakers = Breakers(self._limits)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False

@@ -20,8 +20,10 @@ from todoke_dispatcher.domain.delivery import Delivery
 from todoke_dispatcher.domain.grouping import LARGEST_GROUP, Candidate, form, group
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
 from todoke_dispatcher.domain.rendering import RenderError, addressed
+from todoke_dispatcher.linking import ClaimLinks
+from todoke_dispatcher.missing import Missing, MissingError
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_dispatcher.templates import Contents, MissingTemplateError, UnreadableTemplateError, Version
+from todoke_dispatcher.templates import Contents, UnreadableTemplateError
 from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.errors import BadMessageError
 from todoke_shared.postgres.stream import Connection
@@ -33,11 +35,11 @@ MOST_AT_ONCE = GROUPS_AT_ONCE * LARGEST_GROUP
 
 @dataclass(slots=True)
 class SortedFresh:
-    """Waiting messages told apart: to be grouped, ended here (before, after), and versions to fetch first."""
+    """Waiting messages told apart: to be grouped, ended here (before, after), and what to bring first."""
 
     candidates: list[Candidate] = field(default_factory=list)
     ended: list[tuple[Delivery, Delivery]] = field(default_factory=list)
-    unread: set[Version] = field(default_factory=set)
+    missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
 
 
@@ -61,13 +63,13 @@ def sort_fresh(fresh: Sequence[Fresh], contents: Contents, at: ClaimTime) -> Sor
                 result.ended += [(before, ended)] if ended else []
                 continue
             request = read_stored(each.request)
-            content = contents.of(request, each.request)
+            content = contents.of(each.message_id, request, each.request)
             result.candidates.append(Candidate(each.message_id, request.to, content, each.expires_at, each.claims))
         except RenderError as error:
             before = delivery_of(each)
             result.ended.append((before, cannot_render(before, str(error))))
-        except MissingTemplateError as error:
-            result.unread.add(error.version)
+        except MissingError as error:
+            result.missing.note(error)
         except (UnreadableTemplateError, BadMessageError, ValueError):
             result.unreadable.append(each.message_id)
     return result
@@ -106,6 +108,7 @@ class Former:
         channel: Channel,
         candidates: Sequence[Candidate],
         fresh: Sequence[Fresh],
+        links: ClaimLinks,
         *,
         room: int,
         wall: datetime,
@@ -131,7 +134,7 @@ class Former:
         pushed = grouped.alone + [one for members in later if len(members) < self._small for one in members]
         stored = {each.message_id: each for each in fresh}
         sendable = [(delivery_of(stored[one.message_id]), addressed(one.to, one.content)) for one in pushed[:room]]
-        pushes, _ = await self._claimer.begin(connection, channel, sendable, wall)
+        pushes, _ = await self._claimer.begin(connection, channel, sendable, links, wall)
         book = book.with_more("marketing", fitting)
         return Formed(len(formed), pushes, _standing(candidates[fitting:], stored, channel, book, wall))
 

@@ -12,7 +12,7 @@ from todoke_dispatcher.adapters.token_sources import check_keys
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.pump import pumping
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
-from todoke_shared.accounts import load_config
+from todoke_shared.accounts import load_config, read_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.contracts.requests import Lane
 from todoke_shared.contracts.topics import LANES, LINE_EVENTS, OUTCOMES
@@ -49,6 +49,7 @@ def create_app(settings: DispatcherSettings) -> Starlette:
     readiness = Readiness()
     config = load_config(settings.config, shops=False)
     check_keys(config.accounts)
+    config = config.model_copy(update={"shops": read_config(settings.config).shops})  # without any of their secrets
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -30,8 +30,9 @@ from todoke_dispatcher.domain.reply import (
     may_ride,
     reply_body,
 )
+from todoke_dispatcher.missing import Missing
 from todoke_dispatcher.multicasting import GroupAttempt
-from todoke_dispatcher.templates import Templates, Version
+from todoke_dispatcher.templates import Templates
 from todoke_shared.postgres.stream import Connection
 
 RATE = 2000
@@ -67,10 +68,10 @@ Sendable = TypeVar("Sendable", tuple[Delivery, bytes], Candidate)
 
 @dataclass(frozen=True, slots=True)
 class Riding:
-    """What leaves with replies. `unread`: versions of campaigns without which nothing was begun."""
+    """What leaves with replies. `missing`: without which nothing was begun."""
 
     attempts: list[ReplyAttempt] = field(default_factory=list)
-    unread: frozenset[Version] = frozenset()
+    missing: Missing = field(default_factory=Missing)
     taken: AbstractSet[UUID] = frozenset()
     """Messages that are not to leave otherwise now: they ride, or their reply waits for a time slot."""
 
@@ -137,10 +138,10 @@ class Replier:
         riders = await replies.lock_riders(connection, channel.account, tokens, at.wall)
         blocked = await deliveries.blocked(connection, riders)
         sorted_riders = sort_due([rider for rider in riders if may_ride(rider)], templates, at, blocked)
-        if sorted_riders.unread:
-            return Riding(unread=frozenset(sorted_riders.unread))
+        if sorted_riders.missing:
+            return Riding(missing=sorted_riders.missing)
         by_user: dict[str, list[tuple[Delivery, bytes]]] = {}
-        for rider in sorted_riders.sendable:
+        for rider in await templates.links.keep(connection, sorted_riders.sendable):
             by_user.setdefault(rider[0].request.to, []).append(rider)
         formed = [(token, form_reply(token, by_user.get(token.user, ()))) for token in tokens]
         return await _store(connection, channel, [(token, reply) for token, reply in formed if reply], at)

@@ -21,13 +21,16 @@ from todoke_dispatcher.crowding import CROWDS_AT_ONCE, CrowdFormer, sort_crowds
 from todoke_dispatcher.domain.conclude import Sent
 from todoke_dispatcher.domain.decide import Channel, worth_asking, worth_sending
 from todoke_dispatcher.domain.delivery import KEY_LIFE
+from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.reply import IDLE, Waiting
 from todoke_dispatcher.forming import MOST_AT_ONCE, Former, SortedFresh, is_crowd, sort_fresh
+from todoke_dispatcher.linking import ClaimLinks, Linker
+from todoke_dispatcher.missing import Missing, Version
 from todoke_dispatcher.multicasting import MulticastClaimer
 from todoke_dispatcher.recording import Told, settle, settle_groups
 from todoke_dispatcher.replying import IDLE_AT_ONCE, AnyAttempt, Replier, left_by, waiting_of
 from todoke_dispatcher.settings import DispatcherSettings
-from todoke_dispatcher.templates import Contents, Templates, Version
+from todoke_dispatcher.templates import Contents, Templates
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.postgres.stream import Connection
@@ -42,6 +45,8 @@ SHORTEST_LOOK = 100
 
 IDLE_LOOK = timedelta(seconds=1)
 """How often idle reply tokens are looked for: they have half a minute."""
+_TRIES = 5
+"""A campaign's version, its unit, the shared links of the first look and of the second, and the claim."""
 
 _Versions = frozenset[Version]
 
@@ -63,17 +68,20 @@ class Claimed:
 class Rounds:
     """Claims for one account at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the wiring of a claim
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         clock: Clock,
         catalogue: CampaignCatalogue,
         settings: DispatcherSettings,
         limits: Mapping[str, int | None],
+        *,
+        linker: Linker,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._catalogue = catalogue
+        self._linker = linker
         self._claimer = Claimer(settings, limits)
         self._multicasts = MulticastClaimer(settings, limits)
         self._crowds = CrowdFormer(settings, limits)
@@ -85,14 +93,14 @@ class Rounds:
     async def claim(self, channel: Channel, limit: int, claimed: Claimed) -> None:
         """Add up to `limit` attempts to `claimed`, as each part commits: an error in a later part strands none."""
         end = len(claimed.attempts) + limit
-        await self._with_versions(lambda known: self._push(channel, limit, known, claimed))
+        await self._with_all(lambda known: self._push(channel, limit, known, claimed))
         waiting = await self._multicast(channel, end - len(claimed.attempts), claimed)
         room = end - len(claimed.attempts)
         if waiting or room <= 0:
             return
         formed = claimed.formed
-        await self._with_versions(lambda known: self._form_crowds(channel, room, known, claimed))
-        await self._with_versions(lambda known: self._form(channel, room, known, claimed))
+        await self._with_all(lambda known: self._form_crowds(channel, room, known, claimed))
+        await self._with_all(lambda known: self._form(channel, room, known, claimed))
         if claimed.formed > formed:
             await self._multicast(channel, end - len(claimed.attempts), claimed)
 
@@ -119,48 +127,57 @@ class Rounds:
             look = min(limit, IDLE_AT_ONCE)
             found = await replies.find_idle(connection, accounts, at.wall - IDLE, at.wall, look)
         for account, people in found.items():
-            await self._with_versions(partial(self._reply_idle, Channel(account), people, claimed=claimed))
+            await self._with_all(partial(self._reply_idle, Channel(account), people, claimed=claimed))
 
-    async def _with_versions(self, claim: Callable[[_Versions], Awaitable[_Versions]]) -> None:
-        """Claim, and once more when versions of campaigns were missing. What is missing then does not exist."""
-        unread = await claim(frozenset())
-        if unread:
-            await self._catalogue.fetch(set(unread))  # outside the transaction: it takes a connection of its own
-            await claim(unread)
+    async def _with_all(self, claim: Callable[[_Versions], Awaitable[Missing]]) -> None:
+        """Claim, and again while something was missing: a campaign's version, then the links and units of its messages.
 
-    async def _push(self, channel: Channel, limit: int, looked_up: _Versions, claimed: Claimed) -> _Versions:
-        """Claim what is pushed by itself. Gives the versions without which nothing was claimed."""
+        A version that is missing then does not exist.
+        """
+        looked_up = _Versions()
+        for _ in range(_TRIES):
+            missing = await claim(looked_up)
+            if not missing:
+                return
+            # Outside the transaction: it takes a connection of its own, and stays whatever becomes of the claim.
+            await self._catalogue.fetch(missing.versions)
+            await self._linker.make(self._pool, missing, self._clock.now())
+            looked_up |= missing.versions
+
+    async def _push(self, channel: Channel, limit: int, looked_up: _Versions, claimed: Claimed) -> Missing:
+        """Claim what is pushed by itself. Gives that without which nothing was claimed."""
         async with self._pool.acquire() as connection, connection.transaction():
             at = self._now()
             due, unreadable = await deliveries.lock_due(connection, channel.account, at.wall, limit)
             blocked = await deliveries.blocked(connection, due)
-            templates = Templates(self._catalogue, looked_up)
+            templates = self._templates(looked_up, at)
             found = sort_due(due, templates, at, blocked)
-            if found.unread:
-                return frozenset(found.unread)
+            if found.missing:
+                return found.missing
             waiting = waiting_of(found.sendable)
             riding = await self.replier.begin(connection, channel, waiting, templates, self._now())
-            if riding.unread:
-                return riding.unread
+            if riding.missing:
+                return riding.missing
             await self._put_off(connection, [*unreadable, *found.unreadable], at)
             pushed = left_by(riding, found.sendable)
-            attempts, standing = await self._claimer.begin(connection, channel, pushed, self._clock.wall())
+            wall = self._clock.wall()
+            attempts, standing = await self._claimer.begin(connection, channel, pushed, templates.links, wall)
             before = {delivery.message_id: delivery for delivery in due}
             changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]
             told = await settle(connection, changes, now=at.now, wall=at.wall)
         claimed.attempts += [*riding.attempts, *attempts]
         claimed.told += told
-        return frozenset()
+        return Missing()
 
     async def _reply_idle(
         self, channel: Channel, people: Collection[str], looked_up: _Versions, *, claimed: Claimed
-    ) -> _Versions:
-        """Claim replies for idle tokens. Gives the versions without which nothing was claimed."""
+    ) -> Missing:
+        """Claim replies for idle tokens. Gives that without which nothing was claimed."""
         async with self._pool.acquire() as connection, connection.transaction():
-            templates = Templates(self._catalogue, looked_up)
-            riding = await self.replier.begin_idle(connection, channel, people, templates, self._now())
+            at = self._now()
+            riding = await self.replier.begin_idle(connection, channel, people, self._templates(looked_up, at), at)
         claimed.attempts += riding.attempts
-        return riding.unread
+        return riding.missing
 
     async def _multicast(self, channel: Channel, limit: int, claimed: Claimed) -> int:
         """Claim stored multicasts. Gives how many are due and have to wait for a time slot."""
@@ -174,54 +191,53 @@ class Rounds:
         claimed.told += told
         return begun.waiting
 
-    async def _form_crowds(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> _Versions:
-        """Store the multicasts of crowds that wait. Gives the versions without which nothing was."""
+    async def _form_crowds(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> Missing:
+        """Store the multicasts of crowds that wait. Gives that without which nothing was."""
         async with self._pool.acquire() as connection, connection.transaction():
             at = self._now()
             waiting = await crowds.lock_waiting(connection, channel.account, at.wall, min(room, CROWDS_AT_ONCE))
             if not waiting:
-                return frozenset()
-            found = sort_crowds(waiting, Contents(Templates(self._catalogue, looked_up)), channel, at)
-            if found.unread:
-                return frozenset(found.unread)
+                return Missing()
+            found = sort_crowds(waiting, Contents(self._templates(looked_up, at)), channel, at)
+            if found.missing:
+                return found.missing
             if found.unreadable:
                 _tell_of_unreadable(len(found.unreadable))
             await crowds.put_off(connection, found.unreadable, at.wall + UNREADABLE_REST)
             formed = await self._crowds.form(connection, channel, found, at)
         claimed.formed += formed
-        return frozenset()
+        return Missing()
 
-    async def _form(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> _Versions:
-        """Store groups of what waits, and claim pushes for the rest. Gives the versions without which nothing was."""
+    async def _form(self, channel: Channel, room: int, looked_up: _Versions, claimed: Claimed) -> Missing:
+        """Store groups of what waits, and claim pushes for the rest. Gives that without which nothing was."""
         async with self._pool.acquire() as connection, connection.transaction():
             at = self._now()
-            fresh, found = await self._look(connection, channel, room, at, looked_up)
-            if found.unread:
-                return frozenset(found.unread)
+            templates = self._templates(looked_up, at)
+            fresh, found = await self._look(connection, channel, room, at, Contents(templates))
+            if found.missing:
+                return found.missing
             since = {each.message_id: each.next_attempt_at for each in fresh}
             waiting = [Waiting(each.to, "marketing", since[each.message_id]) for each in found.candidates]
-            templates = Templates(self._catalogue, looked_up)
             riding = await self.replier.begin(connection, channel, waiting, templates, self._now())
-            if riding.unread:
-                return riding.unread
+            if riding.missing:
+                return riding.missing
             await self._put_off(connection, found.unreadable, at)
             wall, left = self._clock.wall(), left_by(riding, found.candidates)
-            formed = await self._former.form(connection, channel, left, fresh, room=room, wall=wall)
+            formed = await self._former.form(connection, channel, left, fresh, templates.links, room=room, wall=wall)
             told = await settle(connection, [*found.ended, *formed.standing], now=at.now, wall=at.wall)
         claimed.attempts += [*riding.attempts, *formed.pushes]
         claimed.formed += formed.groups
         claimed.told += told
-        return frozenset()
+        return Missing()
 
     async def _look(
-        self, connection: Connection, channel: Channel, room: int, at: ClaimTime, looked_up: _Versions
+        self, connection: Connection, channel: Channel, room: int, at: ClaimTime, contents: Contents
     ) -> tuple[list[Fresh], SortedFresh]:
         """What waits: as much as could be pushed, and much more where most of that has company."""
-        contents = Contents(Templates(self._catalogue, looked_up))
         look = max(room, SHORTEST_LOOK)
         fresh = await multicasts.lock_fresh(connection, channel.account, at.wall, look)
         found = sort_fresh(fresh, contents, at)
-        if len(fresh) == look and not found.unread and is_crowd(found.candidates):
+        if len(fresh) == look and not found.missing and is_crowd(found.candidates):
             fresh = await multicasts.lock_fresh(connection, channel.account, at.wall, max(look, MOST_AT_ONCE))
             found = sort_fresh(fresh, contents, at)
         return fresh, found
@@ -230,6 +246,9 @@ class Rounds:
         if messages:
             _tell_of_unreadable(len(messages))
         await deliveries.put_off(connection, messages, at.wall + UNREADABLE_REST)
+
+    def _templates(self, looked_up: _Versions, at: ClaimTime) -> Templates:
+        return Templates(self._catalogue, looked_up, ClaimLinks(self._linker, at.now, month_of(at.wall)))
 
     def _now(self) -> ClaimTime:
         return ClaimTime(self._clock.now(), self._clock.wall())

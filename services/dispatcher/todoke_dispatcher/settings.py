@@ -1,14 +1,35 @@
 """Settings of the dispatcher, beyond those of every service."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from todoke_dispatcher.domain.linking import LONGEST_BASE
+from todoke_dispatcher.domain.links import LinkRefusedError, check_destination
 from todoke_shared.settings import Settings
 
 HTTP_TIMEOUT_SECONDS = 10.0
 """Below the lease, and below the 25 s in which a service stops (RELIABILITY: shutdown)."""
+
+
+def _public_url(value: object) -> object:
+    """Empty means none: an unset variable of a compose file."""
+    if not isinstance(value, str) or not value:
+        return None
+    example = "write ingest's address as customers reach it, for example https://go.shop.example"
+    try:
+        check_destination(value, trial=True)
+    except LinkRefusedError as error:
+        raise ValueError(f"{error}; {example}") from None
+    if urlsplit(value).query or urlsplit(value).fragment or len(value) > LONGEST_BASE:
+        raise ValueError(f"nothing may follow the path, and {LONGEST_BASE} characters are enough; {example}")
+    return value.rstrip("/")
+
+
+PublicUrl = Annotated[str | None, BeforeValidator(_public_url)]
+"""Ingest as customers reach it: https, or this machine."""
 
 
 class DispatcherSettings(Settings):
@@ -32,6 +53,12 @@ class DispatcherSettings(Settings):
     transactional_reserve: float = Field(
         default=0.1, ge=0, le=1, description="Share of an account's monthly limit that marketing leaves alone"
     )
+    public_url: PublicUrl = Field(
+        default=None,
+        description="Ingest as customers reach it, https://…: what tracked links begin with. Without it links stay as "
+        "they are written",
+    )
+    aggregation_units: bool = Field(default=True, description="Let LINE count by campaign step, up to 1,000 a month")
     lease_seconds: float = Field(
         default=15.0, description="After this long a message of a dispatcher that died is taken up by another"
     )

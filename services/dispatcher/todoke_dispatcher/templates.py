@@ -2,26 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from uuid import UUID
 
 from todoke_dispatcher.adapters.stored_requests import StoredRequest, StoredTemplate
 from todoke_dispatcher.domain.asking import with_question
 from todoke_dispatcher.domain.delivery import Delivery
+from todoke_dispatcher.domain.linking import Marked
 from todoke_dispatcher.domain.menus import menu_body
-from todoke_dispatcher.domain.rendering import LineMessage, RenderError, content_of, push_body, render, variables_of
+from todoke_dispatcher.domain.rendering import LineMessage, RenderError, addressed, render, variables_of
+from todoke_dispatcher.linking import ClaimLinks
+from todoke_dispatcher.missing import MissingError, Version
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.contracts.requests import MessageRequest, TemplateRef
-
-Version = tuple[str, int]
-"""A campaign and its version."""
-
-
-class MissingTemplateError(LookupError):
-    """The campaign's version is not in memory."""
-
-    def __init__(self, version: Version) -> None:
-        super().__init__(version)
-        self.version = version
 
 
 class UnreadableTemplateError(LookupError):
@@ -31,18 +24,29 @@ class UnreadableTemplateError(LookupError):
 class Templates:
     """Message templates of published campaigns; `looked_up`: versions that were asked for just now."""
 
-    def __init__(self, catalogue: CampaignCatalogue, looked_up: AbstractSet[Version]) -> None:
+    def __init__(self, catalogue: CampaignCatalogue, looked_up: AbstractSet[Version], links: ClaimLinks) -> None:
         self._catalogue = catalogue
         self._looked_up = looked_up
+        self.links = links
 
     def body(self, delivery: Delivery) -> bytes:
-        """The exact body. RenderError when there is none to be had; MissingTemplateError when it must be fetched."""
+        """The exact body. RenderError when there is none to be had; MissingError when something must be brought."""
         if delivery.body is not None:
             return delivery.body
         request = delivery.request
         if request.rich_menu is not None:
             return menu_body(request)
-        return push_body(request.to, self._messages(request))
+        marked = self.marked(request)
+        if marked.per == "person":
+            content = self.links.own(delivery.message_id, delivery.lane, request, marked)
+        else:
+            content = self.links.shared(delivery.lane, request, marked)
+        return addressed(request.to, content)
+
+    def marked(self, request: MessageRequest) -> Marked:
+        """All of the body but its recipient, its links not yet anybody's. Raises as `body` does."""
+        campaign = None if request.template is None else self._campaign(request.template)
+        return self.links.mark(request, campaign, self._messages(request))
 
     def _messages(self, request: MessageRequest) -> Sequence[object]:
         if request.template is None:
@@ -50,10 +54,6 @@ class Templates:
         filled = render(self.template(request.template), request.template.variables)
         question = request.template.question
         return filled if question is None else with_question(filled, self._campaign(request.template), question)
-
-    def content(self, request: MessageRequest) -> bytes:
-        """All of the body but its recipient. Raises as `body` does."""
-        return content_of(self._messages(request))
 
     def template(self, wanted: TemplateRef | StoredTemplate) -> Sequence[LineMessage]:
         """The message objects to fill in. Raises as `body` does."""
@@ -69,7 +69,7 @@ class Templates:
             if self._catalogue.is_unreadable(*version):
                 raise UnreadableTemplateError(version)
             if version not in self._looked_up:
-                raise MissingTemplateError(version)
+                raise MissingError(version=version)
             raise RenderError(f"render: version {wanted.version} of campaign {wanted.campaign} was never published")
         return published.campaign
 
@@ -84,23 +84,37 @@ class Contents:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
         self._read: dict[tuple[str, int, str], tuple[str, ...]] = {}
-        self._rendered: dict[tuple[object, ...], bytes] = {}
+        self._rendered: dict[tuple[object, ...], Marked] = {}
+        self._filled: dict[tuple[object, ...], bytes] = {}
 
-    def of(self, request: StoredRequest, value: bytes) -> bytes:
+    def of(self, message: UUID, request: StoredRequest, value: bytes) -> bytes:
         """The content of a request, stored as `value`. Raises as `Templates.body` does, or BadMessageError."""
+        content = self.of_all(request, value)
+        if content is not None:
+            return content
+        return self._templates.links.own(message, "marketing", request, self._rendered[self._alike(request)])
+
+    def of_all(self, request: StoredRequest, value: bytes) -> bytes | None:
+        """The content of all who are to get the same; None where each has links of their own. Raises as `of`."""
         alike = self._alike(request)
-        content = self._rendered.get(alike)
-        if content is None:
-            content = self._rendered[alike] = self._templates.content(MessageRequest.from_json(value))
+        content = self._filled.get(alike)
+        if content is not None:
+            return content
+        marked = self._rendered.get(alike)
+        if marked is None:
+            marked = self._rendered[alike] = self._templates.marked(MessageRequest.from_json(value))
+        if marked.per == "person":
+            return None
+        content = self._filled[alike] = self._templates.links.shared("marketing", request, marked)
         return content
 
     def _alike(self, request: StoredRequest) -> tuple[object, ...]:
-        wanted = request.template
+        wanted, counted = request.template, (request.campaign, request.step)
         if wanted is None:
-            return (bytes(request.messages),)
+            return (*counted, bytes(request.messages))
         which = (wanted.campaign, wanted.version, wanted.message)  # its variables do not depend on the question
         names = self._read.get(which)
         if names is None:
             names = self._read[which] = tuple(sorted(variables_of(self._templates.template(wanted))))
         values = wanted.variables
-        return (*which, wanted.question, *(bytes(values[name]) if name in values else None for name in names))
+        return (*counted, *which, wanted.question, *(bytes(values[name]) if name in values else None for name in names))

@@ -137,7 +137,7 @@ class Entering:
                 case verdict:
                     raise ValueError(f"a broadcast rests before its message would have to: {verdict}")
         await broadcasts.enrol_at_once(self.connection, runs, steps=1)
-        same = campaign.lane == "marketing" and not named & OF_STATE
+        same = campaign.lane == "marketing" and campaign.links_per != "person" and not named & OF_STATE
         await broadcasts.ask(self.connection, LANES[campaign.lane].name, in_crowds(requests) if same else requests)
         await save_decisions(self.connection, left_out)
         metrics.REQUESTS.labels(campaign.campaign, step.send).inc(len(requests))

@@ -5,6 +5,7 @@ from typing import Any
 
 from todoke_shared.campaigns.entering import AgainAfter, Enter, EventRule, Every, Goal, Once, PerField
 from todoke_shared.campaigns.limits import Cap, Late, QuietHours
+from todoke_shared.campaigns.links import Links
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.parts import Part
 from todoke_shared.campaigns.steps import (
@@ -47,6 +48,7 @@ _BY_KEY: dict[str, type[Part]] = {
     "quiet_hours": QuietHours,
     "caps": Cap,
     "late": Late,
+    "links": Links,
 }
 _WRITTEN: dict[type[Part], tuple[str, ...]] = {
     UntilWeekday: ("until",),

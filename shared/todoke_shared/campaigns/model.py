@@ -43,6 +43,8 @@ from todoke_shared.campaigns.limits import (
     QuietHoursOrNone,
     consent_of,
 )
+from todoke_shared.campaigns.links import Links, LinksOrWord
+from todoke_shared.campaigns.links import Per as LinksPer
 from todoke_shared.campaigns.parts import Duration, LocalDateTime, Part, Zone
 from todoke_shared.campaigns.steps import (
     DEEPEST,
@@ -136,6 +138,7 @@ class Campaign(Part):
     consent: Consent = Field(default_factory=lambda told: consent_of(told.get("lane")))
     expires: Duration | None = None
     late: Late = Field(default=Late(), exclude_if=lambda late: late == Late())
+    links: LinksOrWord = Field(default=Links(), exclude_if=lambda links: links == Links())
     running: Literal["finish", "move"] = Field(default="finish", exclude_if=lambda running: running == "finish")
     steps: tuple[Step, ...] = Field(min_length=1)
     messages: dict[str, Message] = Field(default_factory=dict)
@@ -188,6 +191,11 @@ class Campaign(Part):
     def tz(self) -> ZoneInfo:
         """The zone of all its local times."""
         return ZoneInfo(self.zone)
+
+    @property
+    def links_per(self) -> LinksPer:
+        """Whose clicks are counted. What leaves on a schedule leaves as multicasts unless its author says otherwise."""
+        return self.links.per or ("message" if self.enter.kind == "schedule" else "person")
 
     def quiet_hours_in(self, shop: QuietHours | None) -> QuietHours | None:
         """What it keeps quiet: its own hours; where it says nothing of them, marketing keeps those of its shop."""

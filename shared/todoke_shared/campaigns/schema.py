@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from todoke_shared.campaigns.durations import format_duration
 from todoke_shared.campaigns.entering import CALL, KNOWN_EVENTS
+from todoke_shared.campaigns.links import Per
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.steps import LONGEST_ANSWER, MOST_ANSWERS
 from todoke_shared.conditions.schema import condition_schema
@@ -38,6 +39,7 @@ KEYS: dict[str, str] = {
     "consent": "marketing: not to who said no. required: only to who said yes. none: nobody is asked.",
     "expires": "How long after it was due a message is still useful.",
     "late": "What becomes of a step that is late by more than `after`. Default: 1h, send.",
+    "links": "Whose clicks are counted: person, message or off. Default: message with `schedule`, else person.",
     "running": "What a new version does to who is under way: finish on the old one, or move to the new one.",
     "steps": "What happens, in order.",
     "messages": "What `send` and `ask` send: LINE's own message objects, 1 to 5; their texts are templates.",
@@ -70,6 +72,10 @@ def campaign_schema() -> Schema:
     schema["properties"] |= {
         "steps": {**_STEPS, "minItems": 1, "description": KEYS["steps"]},
         **{key: _one_or_many(schema["properties"][key]) for key in ("exit", "goal", "caps")},
+        "links": {
+            "anyOf": [_plain(TypeAdapter(Per).json_schema()), {"$ref": "#/$defs/Links"}],
+            "description": KEYS["links"],
+        },
         "quiet_hours": {
             "anyOf": [{"$ref": "#/$defs/QuietHours"}, {"const": "none"}],
             "description": KEYS["quiet_hours"],

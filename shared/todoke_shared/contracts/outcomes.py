@@ -1,7 +1,9 @@
 """`message.outcomes.v1`: what became of a message."""
 
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
+
+from pydantic import model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.requests import Lane
@@ -15,12 +17,13 @@ class Outcome(Contract):
 
     `unknown`: LINE may have taken it and the retry key's life is over: a person decides.
     `via`: how a message left that LINE has, or may have; replies are free. None for a rich menu.
-    `clicked`: its link to `url` was followed; a second time within the same minute is the same click.
+    `clicked`: its link to `url` was followed; a second time within the same minute is the same click. Where all copies
+    of a message share a link, nobody knows in which it was followed: then there is no `message`, and each time counts.
     """
 
     schema_version: Literal[1] = 1
     id: UUID
-    message: UUID
+    message: UUID | None = None
     state: OutcomeState
     shop: Name = "main"
     account: Name
@@ -35,3 +38,9 @@ class Outcome(Contract):
     line_request_id: str | None = None
     via: Via | None = None
     url: str | None = None
+
+    @model_validator(mode="after")
+    def _of_a_message(self) -> Self:
+        if self.message is None and self.state != "clicked":
+            raise ValueError("only a click may be on no message in particular; give `message`")
+        return self

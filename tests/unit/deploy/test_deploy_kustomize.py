@@ -221,7 +221,7 @@ def test_the_example_gives_what_the_base_names() -> None:
     }
     assert secrets["todoke-line"] == named
     configs = {str(at(c, "name")) for c in items(example["configMapGenerator"])}
-    assert configs == {"todoke-settings", "todoke-accounts"}
+    assert configs == {"todoke-settings", "todoke-accounts", "todoke-links"}
     assert {at(replica, "name") for replica in items(example["replicas"])} == set(FLOW)
     assert set(env_file(EXAMPLE / "settings.env")) <= set(env_file(BASE / "settings.env"))
 

@@ -11,7 +11,18 @@ from todoke_dispatcher.domain.conclude import conclude
 from todoke_dispatcher.domain.decide import Channel, must_stand, worth_sending
 from todoke_dispatcher.domain.delivery import Delivery, State, begin_attempt
 from todoke_dispatcher.domain.quota import QuotaBook, month_of
-from todoke_dispatcher.domain.verdict import Accepted, ChannelStopped, MonthlyLimit, Refused, TooFast, Unclear, Verdict
+from todoke_dispatcher.domain.verdict import (
+    Accepted,
+    Answer,
+    ChannelStopped,
+    MonthlyLimit,
+    NotSent,
+    Refused,
+    TooFast,
+    Unclear,
+    Verdict,
+    judge,
+)
 from todoke_shared.contracts.requests import Lane
 
 NOVEMBER = date(2026, 11, 1)
@@ -122,3 +133,21 @@ def test_quota_is_given_back_only_on_a_definitive_rejection(verdict: Verdict, ke
     sent = begin_attempt(delivery(), b"{}", wall=NOON, lease=timedelta(seconds=15), month=NOVEMBER)
     after = conclude(delivery(), sent, verdict, wall=NOON, jitter=0.5)
     assert (after.quota_month == NOVEMBER) is keeps_its_place
+
+
+@pytest.mark.parametrize("answer", [Answer(status, b"", "asked") for status in (400, 401, 403, 429, 500, 200)])
+def test_lines_id_of_the_request_is_kept_whatever_it_answered(answer: Answer) -> None:
+    """LINE asks for it, and keeps no logs for its users; a slot that has passed asks nothing and changes nothing."""
+    sent = begin_attempt(delivery(), b"{}", wall=NOON, lease=timedelta(seconds=15), month=NOVEMBER)
+    after = conclude(delivery(), sent, judge(answer), wall=NOON, jitter=0.5)
+    assert after.line_request_id == "asked"
+
+
+def test_a_slot_that_has_passed_asked_nothing() -> None:
+    """What LINE called its last answer stays; an acceptance has the id of the request that was taken."""
+    sent = begin_attempt(delivery(), b"{}", wall=NOON, lease=timedelta(seconds=15), month=NOVEMBER)
+    waits = conclude(delivery(), sent, judge(Answer(500, b"", "first")), wall=NOON, jitter=0.5)
+    again = begin_attempt(waits, b"{}", wall=NOON, lease=timedelta(seconds=15), month=NOVEMBER)
+    assert conclude(waits, again, NotSent(), wall=NOON, jitter=0.5).line_request_id == "first"
+    taken = judge(Answer(409, b"", "second", accepted_request_id="first"))
+    assert conclude(waits, again, taken, wall=NOON, jitter=0.5).line_request_id == "first"

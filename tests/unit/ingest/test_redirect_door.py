@@ -136,6 +136,22 @@ async def test_a_double_tap_is_one_click_and_a_later_look_another(world: World) 
     assert ids[0] == ids[1] != ids[2]
 
 
+async def test_a_click_on_a_link_that_all_copies_share_is_nobodys(world: World) -> None:
+    """An outcome of its campaign and step, without message and person; each time counts, since many follow it."""
+    shared = replace(
+        IN_MESSAGE, token="s" * 22, message=MessageOfLink(None, "main", "marketing", None, None), campaign="sale"
+    )
+    world.stored.links[shared.token] = shared
+    for _ in range(2):
+        assert (await world.get(shared.token)).status_code == 302
+    await world.told()
+    first, second = (Outcome.from_json(record.value) for record in world.topics.records)
+    assert (first.state, first.message, first.person, first.enrolment) == ("clicked", None, None, None)
+    assert (first.campaign, first.step, first.account, first.lane) == ("sale", "first-reminder", "main", "marketing")
+    assert first.id != second.id
+    assert {record.topic for record in world.topics.records} == {OUTCOMES.name}
+
+
 async def test_a_click_on_a_posters_link_is_an_event_of_the_link(world: World) -> None:
     """Everybody's click counts, and none of them makes a person: the link itself is the subject."""
     await world.get(ON_POSTER.token)

@@ -99,6 +99,7 @@ async def test_statistics_count_what_happened(line: LineClient) -> None:
         "accepted": 3,
         "billed": 3,
         "conflicts": 1,
+        "units": {},
         "duplicates": 1,
         "quota": None,
         "usage": 3,

@@ -1,6 +1,7 @@
 """Push, multicast, broadcast: who is reached, who is billed, what is refused."""
 
 from tests.unit.line_simulator.line_client import TEXT, LineClient, problem_properties
+from todoke_line_simulator.units import MOST_UNITS
 
 NOBODY = "U" + "0" * 32
 
@@ -179,3 +180,25 @@ async def test_wrong_properties_beside_the_messages_are_named(line: LineClient) 
         assert problem_properties(answer) == [name]
     right = {"notificationDisabled": True, "customAggregationUnits": ["cart_1"]}
     assert (await line.line("message/push", {"to": mai, "messages": TEXT, **right})).status_code == 200
+
+
+async def test_recipients_are_counted_by_unit_for_a_month(line: LineClient) -> None:
+    """On pushes and multicasts; the 1,001st name of the month is left out without a word, as by LINE."""
+    mai, ken = await line.befriend("mai", "ken")
+
+    async def push(unit: str) -> None:
+        body = {"to": mai, "messages": TEXT, "customAggregationUnits": [unit]}
+        assert (await line.line("message/push", body)).status_code == 200
+
+    await push("cart_1")
+    both = {"to": [mai, ken], "messages": TEXT, "customAggregationUnits": ["cart_1"]}
+    assert (await line.line("message/multicast", both)).status_code == 200
+    await line.push(mai)
+    assert (await line.stats())["units"] == {"cart_1": 3}
+    for number in range(MOST_UNITS):
+        await push(f"u{number}")
+    counted = {"cart_1": 3, **{f"u{number}": 1 for number in range(MOST_UNITS - 1)}}
+    assert (await line.stats())["units"] == counted
+    line.clock.now += 31 * 24 * 3600
+    await push("u999")
+    assert (await line.stats())["units"] == {"u999": 1}

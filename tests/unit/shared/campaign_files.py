@@ -75,6 +75,7 @@ messages:
     - {type: text, text: はじめまして}
   question:
     - {type: text, text: お肌のタイプは？}
+links: {per: person, except: [app.shop.example]}
 """
 """Every key and every step."""
 

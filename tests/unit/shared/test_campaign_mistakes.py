@@ -123,6 +123,12 @@ def steps(*lines: str) -> str:
          "(-) or after, for example -7d or 3d"),
         ("  - wait: 1h", "  - wait: 1h\n    until: friday", "35: steps[0].until: nobody reads this key; "
          "check its spelling"),
+        ("{per: person, except: [app.shop.example]}", "persons", "64: links.per: Input should be 'person', 'message' "
+         "or 'off'; did you mean `person`?"),
+        ("{per: person, except:", "{per: person, expect:", "64: links.expect: nobody reads this key; check its "
+         "spelling; did you mean `except`?"),
+        ("[app.shop.example]", "['https://']", "64: links.except[0]: write a host, or a host and the beginning of a "
+         "path, for example app.shop.example or shop.example/terms"),
         ("  - wait: 1h", "  - wait: 1h\n    tag: vip", "34: steps[0]: `wait` and `tag` are two steps; "
          "begin each with a `-` of its own"),
     ],

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_local.broadcast_view import audience_of, count_audience, messages_each, room_left, sample
 from todoke_local.campaign_check import check_campaigns
+from todoke_local.link_check import link_remarks
 from todoke_local.listing import print_list, shop_time
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
@@ -180,6 +181,8 @@ async def _show(settings: LocalSettings, rooms: _Rooms, published: PublishedCamp
     if campaign.enter.rate:
         seconds = count.people / campaign.enter.rate
         typer.echo(f"takes     {_roughly(timedelta(seconds=seconds))}, at {campaign.enter.rate} people a second")
+    for remark in link_remarks(campaign, read_config(settings.config), settings.public_url):
+        typer.echo(f"links     {remark}")
     for seen in await sample(rooms.scheduler, published, audience, now):
         typer.echo(f"to {seen.person}")
         for text in seen.texts:

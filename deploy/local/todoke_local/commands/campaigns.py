@@ -1,8 +1,10 @@
-"""`todoke campaigns check|publish|list|pause|resume|diagram|schema`."""
+"""`todoke campaigns check|publish|list|units|pause|resume|diagram|schema`."""
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -10,7 +12,11 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from todoke_dispatcher.adapters.units import ListedUnit
+from todoke_dispatcher.adapters.units import listed as listed_units
+from todoke_dispatcher.domain.quota import month_of
 from todoke_local.campaign_check import check_campaigns
+from todoke_local.link_check import link_remarks
 from todoke_local.listing import print_list, shop_time
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
@@ -18,6 +24,7 @@ from todoke_scheduler.adapters import overseeing
 from todoke_scheduler.adapters.overseeing import Listed, Waiting
 from todoke_scheduler.adapters.publishing import Publication
 from todoke_scheduler.adapters.publishing import publish as publish_all
+from todoke_shared.accounts import read_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.diagram import mermaid
 from todoke_shared.campaigns.model import Campaign
@@ -26,6 +33,7 @@ from todoke_shared.campaigns.remarks import remarks
 from todoke_shared.campaigns.schema import campaign_schema
 from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.campaigns.wording import step_words
+from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.segments.source import readable_segments
 
@@ -40,9 +48,10 @@ Result = TypeVar("Result")
 def check(folder: Folder = None) -> None:
     """Report every mistake in campaign files, with file, line and what to write instead; then what each comes to."""
     settings = LocalSettings()
+    config = read_config(settings.config)
     campaigns = check_campaigns(folder or settings.campaigns, readable_segments(settings.segments))
     for campaign in campaigns:
-        for remark in remarks(campaign):
+        for remark in chain(remarks(campaign), link_remarks(campaign, config, settings.public_url)):
             typer.echo(f"{campaign.campaign}: {remark}")
     typer.echo(f"{len(campaigns)} {'campaign' if len(campaigns) == 1 else 'campaigns'}, no mistakes.")
 
@@ -54,11 +63,15 @@ def publish(folder: Folder = None) -> None:
     A segment that a campaign names must be published before it.
     """
     settings = LocalSettings()
+    config = read_config(settings.config)
 
     async def go() -> list[Publication]:
         campaigns = check_campaigns(
             folder or settings.campaigns, await published_segments(settings.need("postgres_dsn"))
         )
+        for campaign in campaigns:
+            for remark in link_remarks(campaign, config, settings.public_url):
+                typer.echo(f"{campaign.campaign}: {remark}", err=True)
         async with await open_pool(
             settings.need("postgres_dsn"), application="publish", schema="scheduler", size=1
         ) as pool:
@@ -79,6 +92,22 @@ def list_(
         return
     headings = ("campaign", "name", "version", "state", "entered", "active", "done", "ended early", "holdout")
     print_list(headings, map(_row, _with_the_scheduler(overseeing.list_campaigns)))
+
+
+@app.command("units")
+def units() -> None:
+    """List by which names LINE's statistics count the steps of campaigns, this month and the one before."""
+    dsn = LocalSettings().need("postgres_dsn")
+
+    async def go() -> list[ListedUnit]:
+        async with await open_pool(dsn, application="campaigns", schema="dispatcher", size=1) as pool:
+            month = month_of((await sample_clock(pool)).wall)
+            async with pool.acquire() as connection:
+                return await listed_units(connection, (month - timedelta(days=1)).replace(day=1))
+
+    headings = ("account", "month", "unit", "campaign", "step")
+    told = asyncio.run(go())
+    print_list(headings, [(one.account, f"{one.month:%Y-%m}", one.unit, one.campaign, one.step) for one in told])
 
 
 @app.command("pause")

@@ -61,6 +61,10 @@ def told_when_ready(settings: LocalSettings, parts: Parts, fleet: Fleet, home: P
         words.append(
             "LINE is simulated although TODOKE_CONFIG is set; TODOKE_LINE_API_URL=https://api.line.me sends to LINE"
         )
+    if not fleet.simulator and settings.public_url is None:
+        words.append(
+            "Clicks in messages are not counted: set TODOKE_PUBLIC_URL to ingest's address as customers reach it"
+        )
     words.append(f"Logs: {home / 'logs'}. For other commands, in another terminal:")
     words.append(f"  export TODOKE_POSTGRES_DSN='{parts.postgres_dsn}'")
     words.append(f"  export KAFKA={shlex.quote(parts.kafka_bootstrap_servers)}")

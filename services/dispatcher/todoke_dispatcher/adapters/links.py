@@ -1,12 +1,17 @@
-"""Tracked links in PostgreSQL: many are stored in one statement, and a message's link keeps its token for ever."""
+"""Tracked links in PostgreSQL: many are stored in one statement, and a message's link keeps its token for ever.
 
-from collections.abc import Sequence
+Three kinds: of one message, so that a click is somebody's; shared by all copies of a message; and of no message at all.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from todoke_dispatcher.domain.links import new_token
 from todoke_shared.contracts.requests import Lane
+from todoke_shared.ids import shared_link_id
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
@@ -29,7 +34,7 @@ class MessageLink:
 class NewLink:
     """A link to store. `destination` has passed `check_destination`; `message` is None for one that anybody follows.
 
-    `expires_at` is the shop's time.
+    `expires_at` is the shop's time. `token`: the one that it gets if it is new; None: any.
     """
 
     destination: str
@@ -38,6 +43,29 @@ class NewLink:
     step: str | None = None
     message: MessageLink | None = None
     expires_at: datetime | None = None
+    token: str | None = None
+
+
+class SharedLink(NamedTuple):
+    """The `place`th link of a message of a campaign's version, where all copies of the message share it.
+
+    `destination` has passed `check_destination`. `step`: under which its clicks are counted.
+    """
+
+    shop: str
+    account: str
+    lane: Lane
+    campaign: str
+    version: int
+    message: str
+    step: str
+    place: int
+    destination: str
+
+    @property
+    def id(self) -> UUID:
+        """Its identity in the whole installation."""
+        return shared_link_id(*self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +90,7 @@ async def store(connection: Connection, links: Sequence[NewLink], now: datetime)
     if not links:
         return []
     of = [link.message for link in links]
-    proposed = [new_token() for _ in links]
+    proposed = [link.token or new_token() for link in links]
     rows = await connection.fetch(
         _SQL["store_links"],
         now,
@@ -83,6 +111,27 @@ async def store(connection: Connection, links: Sequence[NewLink], now: datetime)
     return [
         kept[message.message, message.place] if message else token for message, token in zip(of, proposed, strict=True)
     ]
+
+
+async def share(connection: Connection, links: Collection[SharedLink], now: datetime) -> dict[SharedLink, str]:
+    """Make those of these links that nobody has made yet; gives the tokens of all.
+
+    Call it outside a transaction: what it gives is remembered, and must be there for good.
+    """
+    by_id = {link.id: link for link in links}
+    await connection.execute(
+        _SQL["share_links"],
+        now,
+        [new_token() for _ in by_id],
+        [link.destination for link in by_id.values()],
+        [link.shop for link in by_id.values()],
+        [link.campaign for link in by_id.values()],
+        [link.step for link in by_id.values()],
+        [link.account for link in by_id.values()],
+        [link.lane for link in by_id.values()],
+        list(by_id),
+    )
+    return {by_id[row["shared"]]: row["token"] for row in await connection.fetch(_SQL["shared_tokens"], list(by_id))}
 
 
 async def listed(connection: Connection, most: int) -> list[StoredLink]:

@@ -41,10 +41,11 @@ def conclude(before: Sent, sent: Sent, verdict: Verdict, *, wall: datetime, jitt
     Its quota is given back exactly when LINE has definitively not taken it and it will not be tried again soon.
     """
     attempts = sent.attempts + (not isinstance(verdict, NotSent))
-    sent = replace(sent, attempts=attempts, next_attempt_at=None)
+    asked = sent.line_request_id if isinstance(verdict, NotSent) else verdict.line_request_id
+    sent = replace(sent, attempts=attempts, next_attempt_at=None, line_request_id=asked)
     match verdict:
-        case Accepted(line_request_id):
-            return replace(sent, state=sent.apply(Event.ACCEPT), ambiguous=False, line_request_id=line_request_id)
+        case Accepted():
+            return replace(sent, state=sent.apply(Event.ACCEPT), ambiguous=False)
         case Refused(reason):
             return replace(sent, state=sent.apply(Event.FAIL), ambiguous=False, reason=reason, quota_month=None)
         case Unclear(reason):

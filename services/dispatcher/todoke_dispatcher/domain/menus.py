@@ -28,8 +28,9 @@ def judge_menu(answer: Answer, alias: str | None) -> Verdict:
     if answer.status != 404:
         return judge(answer)
     if alias is None:
-        return Refused("LINE 404: there is no such user to unlink a rich menu from")
+        return Refused("LINE 404: there is no such user to unlink a rich menu from", answer.request_id)
     return Refused(
         f"LINE 404: this account has no rich menu of the alias {alias}; give a menu that alias (LINE's "
-        "reference: create rich menu alias), or name another in the campaign"
+        "reference: create rich menu alias), or name another in the campaign",
+        answer.request_id,
     )

@@ -123,9 +123,12 @@ def _variables_of(text: str) -> frozenset[str]:
         return frozenset()  # it renders for nobody
 
 
-def content_of(messages: Sequence[object]) -> bytes:
-    """All of a request's body but its recipients: equal for two people exactly when they may get one multicast."""
-    return dumps({"messages": messages})
+def content_of(messages: Sequence[object], extra: Mapping[str, object] | None = None) -> bytes:
+    """All of a request's body but its recipients: equal for two people exactly when they may get one multicast.
+
+    `extra`: its fields beside `messages`.
+    """
+    return dumps({"messages": messages, **(extra or {})})
 
 
 def addressed(to: str | Sequence[str], content: bytes) -> bytes:

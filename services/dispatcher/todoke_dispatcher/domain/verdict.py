@@ -39,6 +39,7 @@ class Refused:
     """LINE will never take this message."""
 
     reason: str
+    line_request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class ChannelStopped:
 
     reason: str
     status: int = 401
+    line_request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class MonthlyLimit:
     """The channel has used up its messages of this month."""
 
     reason: str = "monthly limit"
+    line_request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class TooFast:
     """LINE did not take it: the channel sends too fast, or too much at once."""
 
     reason: str = "LINE asks to slow down"
+    line_request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Unclear:
     """LINE may have taken it, or not."""
 
     reason: str
+    line_request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +86,33 @@ Verdict = Accepted | Refused | ChannelStopped | MonthlyLimit | TooFast | Unclear
 
 
 def judge(answer: Answer) -> Verdict:
-    """What an answer means. Total: whatever it is, there is a verdict, and the safe one is `Unclear`."""
+    """What an answer means. Total: whatever it is, there is a verdict, and the safe one is `Unclear`.
+
+    Each keeps LINE's id of the request: LINE asks for it, and has no logs for its users (LINE-API.md: sending).
+    """
+    asked = answer.request_id
     match answer.status:
         case 200:
             return _judge_ok(answer)
         case 409:
             return Accepted(answer.accepted_request_id or answer.request_id)
         case 400:
-            return Refused(f"LINE 400: {_told(answer.body)}")
+            return Refused(f"LINE 400: {_told(answer.body)}", asked)
         case 401 | 403:
-            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}", answer.status)
+            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}", answer.status, asked)
         case 429:
             # Message strings are not guaranteed (LINE-API.md), so only a clear word parks a channel for the month.
-            return MonthlyLimit() if "monthly limit" in _told(answer.body).lower() else TooFast()
+            is_monthly = "monthly limit" in _told(answer.body).lower()
+            return MonthlyLimit(line_request_id=asked) if is_monthly else TooFast(line_request_id=asked)
         case status:
-            return Unclear(f"LINE {status}")
+            return Unclear(f"LINE {status}", asked)
 
 
 def _judge_ok(answer: Answer) -> Verdict:
     if answer.request_id and _json_object(answer.body) is not None:
         return Accepted(answer.request_id)
     # A proxy's page, not LINE's word; if LINE did take the message, the retry is told so with 409.
-    return Unclear("LINE 200 without LINE's own answer")
+    return Unclear("LINE 200 without LINE's own answer", answer.request_id)
 
 
 def _json_object(body: bytes) -> dict[str, object] | None:

@@ -125,6 +125,6 @@ def _fail(answers: Iterable["asyncio.Future[Link | None]"], error: SlowDownError
 
 def _link(row: asyncpg.Record) -> Link:
     message = None
-    if row["message_id"] is not None:
+    if row["account"] is not None:  # of one message, or of all its copies
         message = MessageOfLink(row["message_id"], row["account"], row["lane"], row["person_id"], row["enrolment_id"])
     return Link(row["token"], row["destination"], row["shop"], row["campaign"], row["step"], message, row["expires_at"])

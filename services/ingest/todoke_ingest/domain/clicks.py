@@ -1,7 +1,7 @@
 """A click on a tracked link -> the record that tells of it.
 
-A message's link names one person, so that a second look within the same minute is the same click. A link of no message
-(a poster, a newsletter) is followed by many, and each time counts.
+A message's link names one person, so that a second look within the same minute is the same click. A link that all
+copies of a message share, or one of no message (a poster, a newsletter), is followed by many, and each time counts.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ _PREFETCH_WORDS = ("prefetch", "prerender", "preview")
 
 @dataclass(frozen=True, slots=True)
 class MessageOfLink:
-    """The message that a link stands in."""
+    """The message that a link stands in. `message` None: it stands in all copies of it, and nobody knows in which."""
 
-    message: UUID
+    message: UUID | None
     account: str
     lane: Lane
     person: UUID | None
@@ -84,10 +84,10 @@ def _is_robot(agent: str) -> bool:
     return bool(is_crawler(agent))
 
 
-def outcome_of(link: Link, message: MessageOfLink, now: datetime) -> Outcome:
-    """A click on a message's link, at the shop's time `now`."""
+def outcome_of(link: Link, message: MessageOfLink, now: datetime, click: UUID) -> Outcome:
+    """A click on a message's link, at the shop's time `now`. `click`: its identity where many share the link."""
     return Outcome(
-        id=click_id(link.token, now),
+        id=click if message.message is None else click_id(link.token, now),
         message=message.message,
         state="clicked",
         shop=link.shop,

@@ -1,7 +1,8 @@
 """GET /r/{token} -> 302 to where the link was written to lead, and the click as an event.
 
-A link of a message: `message.outcomes.v1`, state clicked. One of no message: `custom.link.clicked`. The destination
-comes from the dispatcher's links and from nowhere else: nothing of the request is part of it (no open redirect).
+A link of a message, or of all its copies: `message.outcomes.v1`, state clicked. One of no message:
+`custom.link.clicked`. The destination comes from the dispatcher's links and from nowhere else: nothing of the request
+is part of it (no open redirect).
 """
 
 import re
@@ -53,7 +54,8 @@ def _open(intake: Intake) -> Redirects:
 
 def _record(link: Link, now: datetime) -> Outgoing:
     if link.message is not None:
-        outcome = outcome_of(link, link.message, now)
-        return Outgoing(OUTCOMES.name, str(outcome.person or outcome.message).encode(), outcome.to_json())
+        outcome = outcome_of(link, link.message, now, uuid4())
+        key = str(outcome.person or outcome.message or outcome.id)
+        return Outgoing(OUTCOMES.name, key.encode(), outcome.to_json())
     event = event_of(link, uuid4(), now)
     return Outgoing(EC_EVENTS.name, (event.subject or "").encode(), event.to_json(), STRUCTURED)

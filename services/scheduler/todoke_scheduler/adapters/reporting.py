@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -38,7 +39,7 @@ async def report(
             published.version,
             since,
             _runs(await _ask(connection, "count_runs", *cohort, now - longest)),
-            _in_order(await _ask(connection, "count_messages", *cohort), campaign),
+            _in_order(await _messages(connection, cohort), campaign),
             groups.get(MESSAGED),
             groups.get(HOLDOUT),
             _splits(await _ask(connection, "compare_arms", *cohort), campaign),
@@ -71,12 +72,17 @@ def _runs(rows: Sequence[asyncpg.Record]) -> Runs:
     return Runs(total["entered"], total["holdout"], total["active"], total["done"], dict(ended), total["open"])
 
 
-def _in_order(rows: Sequence[asyncpg.Record], campaign: Campaign) -> list[Messages]:
+async def _messages(connection: Connection, cohort: tuple[str, datetime | None]) -> list[Messages]:
+    shared = {row["step"]: row["clicks"] for row in await _ask(connection, "count_shared_clicks", *cohort)}
+    counted = [Messages(**dict(row)) for row in await _ask(connection, "count_messages", *cohort)]
+    return [replace(one, clicks=one.clicks + shared.get(one.step, 0)) for one in counted]
+
+
+def _in_order(counted: Sequence[Messages], campaign: Campaign) -> list[Messages]:
     """As the campaign's file has them; what is not in it any more comes last."""
     steps = [instruction.step for instruction in Program.of(campaign).instructions]
     sent = [step.send if isinstance(step, Send) else step.message for step in steps if isinstance(step, Send | Ask)]
     place = {name: number for number, name in reversed(list(enumerate(sent)))}
-    counted = [Messages(**dict(row)) for row in rows]
     return sorted(counted, key=lambda one: (place.get(one.step, len(sent)), one.step))
 
 

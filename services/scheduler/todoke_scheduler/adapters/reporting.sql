@@ -51,15 +51,27 @@ SELECT p.split, p.arm, count(*) AS people, count(b.person_id) AS converted, avg(
  GROUP BY p.split, p.arm ORDER BY p.split, p.arm;
 
 -- name: count_messages
--- What became of the campaign's messages by the dispatcher's ledger, and how many were clicked.
+-- What became of the campaign's messages by the dispatcher's ledger, how many were clicked, by how many people, and how
+-- often: a click from before every one was kept counts once.
 SELECT coalesce(d.step, '') AS step, count(*) AS asked,
        count(*) FILTER (WHERE d.state = 'accepted') AS accepted,
        count(*) FILTER (WHERE d.state = 'accepted' AND d.via = 'reply') AS free, count(c.message_id) AS clicked,
+       count(DISTINCT d.person_id) FILTER (WHERE c.message_id IS NOT NULL) AS clickers,
+       coalesce(sum(greatest(e.clicks, (c.message_id IS NOT NULL)::int)), 0)::bigint AS clicks,
        count(*) FILTER (WHERE d.state = 'failed') AS failed, count(*) FILTER (WHERE d.state = 'dropped') AS dropped,
        count(*) FILTER (WHERE d.state = 'held') AS held, count(*) FILTER (WHERE d.state = 'unknown') AS unknown,
        count(*) FILTER (WHERE d.state IN ('waiting', 'attempting')) AS under_way
-  FROM dispatcher.published_deliveries d LEFT JOIN clicks c USING (message_id)
+  FROM dispatcher.published_deliveries d
+  LEFT JOIN clicks c USING (message_id)
+  LEFT JOIN (SELECT message_id, count(*) AS clicks FROM every_click
+              WHERE campaign = $1 AND message_id IS NOT NULL GROUP BY message_id) AS e USING (message_id)
  WHERE d.campaign = $1
    AND ($2::timestamptz IS NULL
         OR EXISTS (SELECT FROM enrolments e WHERE e.enrolment_id = d.enrolment_id AND e.started_at >= $2))
  GROUP BY coalesce(d.step, '');
+
+-- name: count_shared_clicks
+-- How often links were followed that all copies of a message share. They belong to no run: since $2 are those that came then.
+SELECT coalesce(step, '') AS step, count(*) AS clicks FROM every_click
+ WHERE campaign = $1 AND message_id IS NULL AND ($2::timestamptz IS NULL OR at >= $2)
+ GROUP BY coalesce(step, '');

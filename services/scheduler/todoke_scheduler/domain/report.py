@@ -9,8 +9,11 @@ from todoke_scheduler.domain.intervals import Interval, Sample, newcombe, welch,
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The messages of a step. `free`, which left as replies, and `clicked` are among the `accepted`; the others add up
+    """The messages of a step. `free`, which left as replies, and `clicked` are among the `accepted`; the states add up
     to `asked`.
+
+    `clickers`: the people behind `clicked`. `clicks`: how often links were followed, those that all copies of a message
+    share included, of which nobody knows by whom.
     """
 
     step: str
@@ -18,6 +21,8 @@ class Messages:
     accepted: int
     free: int
     clicked: int
+    clickers: int
+    clicks: int
     failed: int
     dropped: int
     held: int
