@@ -47,9 +47,9 @@ class Templates:
     def _messages(self, request: MessageRequest) -> Sequence[object]:
         if request.template is None:
             return request.messages or ()
-        filled = render(self.template(request.template), request.template.variables)
-        question = request.template.question
-        return filled if question is None else with_question(filled, self._campaign(request.template), question)
+        wanted, campaign = request.template, self._campaign(request.template)
+        filled = render(self.template(wanted), wanted.variables, campaign.tz)
+        return filled if wanted.question is None else with_question(filled, campaign, wanted.question)
 
     def content(self, request: MessageRequest) -> bytes:
         """All of the body but its recipient. Raises as `body` does."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from todoke_dispatcher.domain.rendering import RenderError, jpdate, push_body, render, yen
+from todoke_dispatcher.domain.formats import jpdate, yen
+from todoke_dispatcher.domain.rendering import RenderError, push_body, render
 from todoke_shared.campaigns.source import load_campaigns
 
 CAMPAIGNS = Path(__file__).parents[3] / "campaigns"
