@@ -15,7 +15,7 @@ LONG_PRODUCT = (
     "【送料無料】京都宇治 老舗茶舗の石臼挽き 一番茶 有機抹茶 製菓・お点前用 チャック付き袋 "
     "100g×3個セット ギフト対応（のし・メッセージカード付き）🍵"
 )
-"""80 characters: as long as many a shop's names of products are."""
+"""78 characters: as long as many a shop's names of products are."""
 LONG_PERSON = "勅使河原 アレクサンドラ・マリア・フェルナンデス"
 LONG_LIST = 20
 """Items: more than a list of LINE's takes, so that `most` has to hold them."""
