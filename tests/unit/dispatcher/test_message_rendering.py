@@ -59,7 +59,7 @@ def test_dates_are_tokyos() -> None:
     ("template", "says"),
     [
         ("{{ coupon }}", "messages[0].text: 'coupon' is undefined"),
-        ("{{ event.total }}", "messages[0].text: 'dict object' has no attribute 'total'"),
+        ("{{ event.total }}", "messages[0].text: `event.total` is missing"),
         ("{{ event[secret] }}", "messages[0].text: a variable is missing"),
         ("{{ secret | yen }}", "messages[0].text: yen needs a number"),
         ("{{ secret | jpdate }}", "messages[0].text: jpdate needs a date"),

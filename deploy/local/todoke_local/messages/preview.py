@@ -15,12 +15,12 @@ from todoke_local.messages.reads import reads_of
 from todoke_local.messages.samples import long_sample
 from todoke_local.messages.vocabulary import vocabulary
 from todoke_scheduler.adapters import explaining
+from todoke_scheduler.adapters.people import segments_now
 from todoke_scheduler.adapters.previewing import all_known, latest_runs
 from todoke_scheduler.domain.broadcasts import FIRST
 from todoke_scheduler.domain.enrolment import COUPON, Enrolment
 from todoke_scheduler.domain.recipient import PersonNow
 from todoke_scheduler.domain.variables import VARIABLES, variables
-from todoke_segmenter.adapters.segments import current_segments
 from todoke_shared.campaigns.asking import with_answers
 from todoke_shared.campaigns.model import Ask, Campaign, walk
 from todoke_shared.conditions import All, Condition, ConditionError, parse_condition, resolve
@@ -56,7 +56,7 @@ async def preview(
             runs = await _runs_of(pool, campaign, person, now)
         else:
             runs = await latest_runs(connection, campaign.campaign, people)
-            runs += await _strangers(pool, connection, campaign, {run.person for run in runs}, people, now)
+            runs += await _strangers(connection, campaign, {run.person for run in runs}, people, now)
             runs = runs[:people]
         if not runs:
             raise ValueError(
@@ -77,24 +77,19 @@ async def _runs_of(
     return runs[-1:] or [_stranger(campaign, ids[0], now)]
 
 
-async def _strangers(  # noqa: PLR0913, PLR0917 - what to look for, and where
-    pool: "asyncpg.Pool[asyncpg.Record]",
-    connection: Connection,
-    campaign: Campaign,
-    known: Collection[UUID],
-    people: int,
-    now: datetime,
+async def _strangers(
+    connection: Connection, campaign: Campaign, known: Collection[UUID], people: int, now: datetime
 ) -> list[Enrolment]:
     """Runs that friends of the account might have, who have none yet, where so many people are not known."""
     if len(known) >= people:
         return []
-    found = await some_of(connection, campaign.account, await _audience(pool, campaign), now, people)
+    found = await some_of(connection, campaign.account, await _audience(connection, campaign), now, people)
     return [_stranger(campaign, one.person, now) for one in found if one.person not in known]
 
 
-async def _audience(pool: "asyncpg.Pool[asyncpg.Record]", campaign: Campaign) -> Condition | None:
+async def _audience(connection: Connection, campaign: Campaign) -> Condition | None:
     """Of whom the entry's questions about people hold; those about an event are left aside."""
-    known = {one.segment.segment: one.segment.condition for one in await current_segments(pool)}
+    known = await segments_now(connection)
     parts: list[Condition] = []
     for key, body in (campaign.enter.when or {}).items():
         try:

@@ -29,6 +29,7 @@ _LEFT_OUT = ("batch", "center", "format", "indent", "pprint", "slice", "tojson",
 _KEEPS = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.CallBlock, nodes.Block)
 _OPENS = re.compile(r"\{[{%#]")
 _NO_TEXT = "a list or an object has no text; write which of its values is meant"
+_NO_FIELD = re.compile(r"'dict object' has no attribute '(\w+)'")
 _BRACES = str.maketrans("{}", "｛｝")
 
 Text = Callable[[Context], str]
@@ -139,9 +140,7 @@ def reason(error: Exception, source: str) -> str:
     """What a template raised, in words that hold no value."""
     match error:
         case UndefinedError():
-            told = str(error.message)
-            # `prices[name]` would name the value of `name`: only words of the template itself may be repeated.
-            return told if all(word in source for word in _named(told)) else "a variable is missing"
+            return _missing(str(error.message), source)
         case TemplateSyntaxError():
             return f"line {error.lineno}: {error.message}"
         case SecurityError():
@@ -150,6 +149,16 @@ def reason(error: Exception, source: str) -> str:
             return str(error)
         case _:
             return f"{type(error).__name__} while filling in"
+
+
+def _missing(told: str, source: str) -> str:
+    """What is missing, as the template calls it; Jinja2's own words where that is not so plain."""
+    field = _NO_FIELD.fullmatch(told)
+    written = field and re.search(rf"[\w.\]]*\.{re.escape(field[1])}\b", source)
+    if written:
+        return f"`{written[0]}` is missing"
+    # `prices[name]` would name the value of `name`: only words of the template itself may be repeated.
+    return told if all(word in source for word in _named(told)) else "a variable is missing"
 
 
 def _named(told: str) -> Iterator[str]:
