@@ -126,7 +126,7 @@ class Pipeline:
     def _note_sent(self) -> None:
         taken = [(to, request) for request in self.line.accepted for to in request.to]
         for to, request in taken[len(self.sent) :]:
-            self.sent.append(SentMessage(self.clock.now(), to, loads(request.body)["messages"][0]["text"]))
+            self.sent.append(SentMessage(self.clock.now(), to, loads(request.body)["messages"][0].get("text", "")))
 
     def sent_to(self, name: str) -> list[str]:
         """The texts that a person received, in order."""

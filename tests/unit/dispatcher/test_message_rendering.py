@@ -60,6 +60,10 @@ def test_dates_are_tokyos() -> None:
     [
         ("{{ coupon }}", "messages[0].text: 'coupon' is undefined"),
         ("{{ event.total }}", "messages[0].text: `event.total` is missing"),
+        ("{{ event.at | jptime }}", "messages[0].text: `event.at` is missing"),
+        ("{{ event.on | jpdate }}", "messages[0].text: `event.on` is missing"),
+        ("{{ event.sum | yen }}", "messages[0].text: `event.sum` is missing"),
+        ("{{ event.name | short(5) }}", "messages[0].text: `event.name` is missing"),
         ("{{ event[secret] }}", "messages[0].text: a variable is missing"),
         ("{{ secret | yen }}", "messages[0].text: yen needs a number"),
         ("{{ secret | jpdate }}", "messages[0].text: jpdate needs a date"),

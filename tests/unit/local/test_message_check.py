@@ -327,7 +327,8 @@ def test_what_templates_may_say_is_what_the_scheduler_tells() -> None:
     )
     known = vocabulary(campaign)
     assert known.keys() == VARIABLES
-    state = knows(name="花", birthday="1990-11-21", **dict.fromkeys(NEVER_TOLD, "secret"))
+    secret = dict.fromkeys(NEVER_TOLD, "secret")
+    state = knows(None, name="花", birthday="1990-11-21", **secret)
     cart = [{"product_id": "a", "name": "a", "quantity": 1, "price": 1}]
     told = variables(run(), PersonNow(state=state, facts={"cart": cart}), VARIABLES, LONG_AGO)
     assert told["person"].keys() <= known["person"].fields.keys()

@@ -115,6 +115,7 @@ def _read(value: object, name: str, otherwise: str) -> date:
         except ValueError:
             raise ValueError(otherwise.format(name)) from None
     if not isinstance(value, date):
+        str(value)  # a value that is missing complains by itself
         raise ValueError(otherwise.format(name))
     return value
 
