@@ -5,7 +5,8 @@ Rules
 2. A null of the data is a value that is missing: nobody wants to read "None".
 3. Only texts and numbers have a text: `{{ cart }}` would show the customer Python's brackets.
 4. A missing value fails the text (`default` mends it); in an `if:` it only does not hold.
-5. What could fill the memory of a dispatcher (long ranges, `*` on texts, padding, namespaces) is not there.
+5. What fills a dispatcher's memory by a digit too many (long ranges, `*` on texts, padding, namespaces) is not there. An
+   author who means to can still: campaigns are published by the shop's own people.
 
 Errors name the template's own words, never a value: values are a customer's.
 """
@@ -43,16 +44,13 @@ class _DataOnly(ImmutableSandboxedEnvironment):
         if isinstance(obj, dict):  # as JSON's objects are: to ask for any Mapping takes as long as all the rest
             found = obj.get(attribute)
             return self.undefined(obj=obj, name=attribute) if found is None else found
-        return super().getattr(obj, attribute)
+        return self.unsafe_undefined(obj, attribute) if attribute in _GROWS else super().getattr(obj, attribute)
 
     def getitem(self, obj: object, argument: object) -> object:
         if isinstance(obj, dict):
             found = obj.get(argument)
             return self.undefined(obj=obj, name=str(argument)) if found is None else found
-        return super().getitem(obj, argument)
-
-    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
-        return attr not in _GROWS and super().is_safe_attribute(obj, attr, value)
+        return self.unsafe_undefined(obj, str(argument)) if argument in _GROWS else super().getitem(obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
         if operator == "**" or not all(isinstance(side, int | float | Undefined) for side in (left, right)):
