@@ -161,6 +161,8 @@ async def test_who_cannot_ask_is_told_why(server: LineServer, monkeypatch: pytes
     """An account that there is not, a token that LINE does not take, a place where nobody answers; no token is told."""
     with pytest.raises(ValueError, match="no account `mian` is configured; there is main; did you mean `main`"):
         await check("news.yaml", "--line", "mian")
+    with pytest.raises(ValueError, match="no account `mian` is configured"):
+        CliRunner().invoke(app, ["campaigns", "publish", "news.yaml", "--line", "mian"], catch_exceptions=False)
     monkeypatch.setenv("LINE_TOKEN", "another-token")
     with pytest.raises(ValueError, match="does not take this account's access token") as refused:
         await check("news.yaml", "--line", "main")

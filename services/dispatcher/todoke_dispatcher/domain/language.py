@@ -5,8 +5,8 @@ Rules
 2. A null of the data is a value that is missing: nobody wants to read "None".
 3. Only texts and numbers have a text: `{{ cart }}` would show the customer Python's brackets.
 4. A missing value fails the text (`default` mends it); in an `if:` it only does not hold.
-5. What fills a dispatcher's memory by a digit too many (long ranges, `*` on texts, padding, namespaces) is not there. An
-   author who means to can still: campaigns are published by the shop's own people.
+5. What fills a dispatcher's memory by a digit too many (long ranges, `*` on texts, padding, namespaces) is not there.
+   An author who means to can still: campaigns are published by the shop's own people.
 
 Errors name the template's own words, never a value: values are a customer's.
 """
