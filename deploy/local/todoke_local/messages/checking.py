@@ -7,7 +7,6 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 
 from todoke_dispatcher.domain.language import language
-from todoke_dispatcher.domain.rendering import RenderError
 from todoke_line_simulator.validation import messages_problems
 from todoke_local.messages.reads import ITEM, Path
 from todoke_local.messages.trials import Trial, Tried, too_large, try_messages
@@ -211,6 +210,3 @@ def _advice(what: str, whose: str) -> str:
 def _written(path: Iterable[str]) -> str:
     """As a template's author names it."""
     return ".".join(path).replace(f".{ITEM}", f"{ITEM}")
-
-
-__all__ = ["RenderError", "message_mistakes", "message_remarks", "refusals"]
