@@ -236,7 +236,7 @@ async def open_pipeline(
 def _texts(request: AcceptedRequest) -> list[str]:
     """Of a push or multicast the first object's; of a reply, in which several messages may ride, each object's."""
     messages = loads(request.body)["messages"]
-    return [each["text"] for each in (messages[:1] if request.retry_key else messages)]
+    return [each.get("text", "") for each in (messages[:1] if request.retry_key else messages)]
 
 
 def _nothing() -> None:

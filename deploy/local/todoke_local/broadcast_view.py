@@ -1,7 +1,6 @@
 """What an operator sees of a broadcast before it goes: how many, what it takes of the month, and how it reads."""
 
 import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +10,7 @@ import asyncpg
 from todoke_dispatcher.adapters.channels import read_quota
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rendering import RenderError, render
+from todoke_local.messages.view import lines_of
 from todoke_scheduler.adapters.broadcasts import Asked, Recipient, read_chunk
 from todoke_scheduler.domain.broadcasts import FIRST, LAST, Broadcast, Stretch, new_run
 from todoke_scheduler.domain.recipient import PersonNow
@@ -23,6 +23,7 @@ from todoke_shared.campaigns.steps import Ask, Send
 from todoke_shared.conditions import All, Compare, Condition, Not, resolve
 from todoke_shared.people import TOKYO
 from todoke_shared.people.conditions import compile_condition
+from todoke_shared.postgres.stream import Connection
 
 SAMPLED = 3
 _LOOKED_AT = 20_000
@@ -86,35 +87,35 @@ async def sample(
     pool: "asyncpg.Pool[asyncpg.Record]", published: PublishedCampaign, audience: Condition | None, now: datetime
 ) -> list[Seen]:
     """Three of the audience, anywhere in it, and the first message as they would read it."""
-    name, account = first_message(published), published.campaign.account
+    name = first_message(published)
     if name is None:
         return []
+    async with pool.acquire() as connection:
+        found = await some_of(connection, published.campaign.account, audience, now, SAMPLED)
+    return [_seen(published, name, one, now) for one in found]
+
+
+async def some_of(
+    connection: Connection, account: str, audience: Condition | None, now: datetime, people: int
+) -> list[Recipient]:
+    """So many of an audience, anywhere in it: friends of the account of whom a condition holds (None: all)."""
     asked = Asked(account, None if audience is None else compile_condition(audience, account), state=True)
     somewhere = UUID(int=random.getrandbits(128))
     found: dict[UUID, Recipient] = {}
-    async with pool.acquire() as connection:
-        for first in (somewhere, FIRST):
-            if len(found) < SAMPLED:
-                chunk = await read_chunk(connection, Stretch(first, LAST, _LOOKED_AT, SAMPLED), asked, now)
-                found |= {one.person: one for one in chunk.people}
-    return [_seen(published, name, one, now) for one in list(found.values())[:SAMPLED]]
+    for first in (somewhere, FIRST):
+        if len(found) < people:
+            chunk = await read_chunk(connection, Stretch(first, LAST, _LOOKED_AT, people), asked, now)
+            found |= {one.person: one for one in chunk.people}
+    return list(found.values())[:people]
 
 
 def _seen(published: PublishedCampaign, name: str, one: Recipient, now: datetime) -> Seen:
     broadcast = Broadcast(id=FIRST, campaign=published.campaign.campaign, due_at=now, next_at=now)
     run = new_run(broadcast, published, one.person, one.shop, now)
-    told = variables(run, PersonNow(one.person, state=one.state), VARIABLES, now)
+    zone = published.campaign.tz
+    told = variables(run, PersonNow(one.person, state=one.state), VARIABLES, now, zone)
     try:
-        messages = render(published.campaign.messages[name], told)
+        messages = render(published.campaign.messages[name], told, zone)
     except RenderError as error:
         return Seen(one.person, (f"cannot be sent to them: {error}",))
-    return Seen(one.person, tuple(_texts(messages)))
-
-
-def _texts(messages: Sequence[object]) -> Iterator[str]:
-    for message in messages:
-        match message:
-            case {"type": "text", "text": str(text)} | {"altText": str(text)}:
-                yield text
-            case {"type": kind}:
-                yield f"({kind})"
+    return Seen(one.person, tuple(lines_of(messages)))

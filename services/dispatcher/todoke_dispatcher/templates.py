@@ -51,9 +51,9 @@ class Templates:
     def _messages(self, request: MessageRequest) -> Sequence[object]:
         if request.template is None:
             return request.messages or ()
-        filled = render(self.template(request.template), request.template.variables)
-        question = request.template.question
-        return filled if question is None else with_question(filled, self._campaign(request.template), question)
+        wanted, campaign = request.template, self._campaign(request.template)
+        filled = render(self.template(wanted), wanted.variables, campaign.tz)
+        return filled if wanted.question is None else with_question(filled, campaign, wanted.question)
 
     def template(self, wanted: TemplateRef | StoredTemplate) -> Sequence[LineMessage]:
         """The message objects to fill in. Raises as `body` does."""

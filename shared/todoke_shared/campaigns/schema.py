@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from todoke_shared.campaigns.durations import format_duration
 from todoke_shared.campaigns.entering import CALL, KNOWN_EVENTS
 from todoke_shared.campaigns.links import Per
+from todoke_shared.campaigns.message_parts import FOR, IF
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.steps import LONGEST_ANSWER, MOST_ANSWERS
 from todoke_shared.conditions.schema import condition_schema
@@ -42,7 +43,7 @@ KEYS: dict[str, str] = {
     "links": "Whose clicks are counted: person, message or off. Default: message with `schedule`, else person.",
     "running": "What a new version does to who is under way: finish on the old one, or move to the new one.",
     "steps": "What happens, in order.",
-    "messages": "What `send` and `ask` send: LINE's own message objects, 1 to 5; their texts are templates.",
+    "messages": "What `send` and `ask` send: LINE's own message objects, 1 to 5, with templates (docs/messages.md).",
 }
 """What an editor shows of a key."""
 ENTER_KEYS: dict[str, str] = {
@@ -117,8 +118,13 @@ def _mend(parts: dict[str, Schema]) -> None:
 
 
 def _message() -> Schema:
-    line_object = {"type": "object", "properties": {"type": _TEXT}, "required": ["type"]}
-    return {"type": "array", "items": line_object, "minItems": 1, "maxItems": 5}
+    told = {"type": "object", "properties": {"type": _TEXT}}
+    return {
+        "type": "array",
+        "items": {**told, "anyOf": [{"required": [key]} for key in ("type", FOR, IF)]},
+        "minItems": 1,
+        "maxItems": 5,
+    }
 
 
 def _one_or_many(many: Schema) -> Schema:

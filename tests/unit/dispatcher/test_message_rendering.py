@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from todoke_dispatcher.domain.rendering import RenderError, jpdate, push_body, render, yen
+from todoke_dispatcher.domain.formats import jpdate, yen
+from todoke_dispatcher.domain.rendering import RenderError, push_body, render
 from todoke_shared.campaigns.source import load_campaigns
 
 CAMPAIGNS = Path(__file__).parents[3] / "campaigns"
@@ -58,7 +59,11 @@ def test_dates_are_tokyos() -> None:
     ("template", "says"),
     [
         ("{{ coupon }}", "messages[0].text: 'coupon' is undefined"),
-        ("{{ event.total }}", "messages[0].text: 'dict object' has no attribute 'total'"),
+        ("{{ event.total }}", "messages[0].text: `event.total` is missing"),
+        ("{{ event.at | jptime }}", "messages[0].text: `event.at` is missing"),
+        ("{{ event.on | jpdate }}", "messages[0].text: `event.on` is missing"),
+        ("{{ event.sum | yen }}", "messages[0].text: `event.sum` is missing"),
+        ("{{ event.name | short(5) }}", "messages[0].text: `event.name` is missing"),
         ("{{ event[secret] }}", "messages[0].text: a variable is missing"),
         ("{{ secret | yen }}", "messages[0].text: yen needs a number"),
         ("{{ secret | jpdate }}", "messages[0].text: jpdate needs a date"),

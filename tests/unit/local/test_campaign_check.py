@@ -52,7 +52,7 @@ def test_the_campaigns_to_copy_from_have_no_mistakes() -> None:
 def test_a_template_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
     """The second message object, not the first."""
     found = mistakes(tmp_path, "    - {type: text, text: fine}\n    - {type: text, text: '{{ event.name '}\n")
-    assert [(line, where) for line, where, _ in found] == [(8, "messages.hello[1]")]
+    assert [(line, where) for line, where, _ in found] == [(8, "messages.hello[1].text")]
     assert "template, line 1" in found[0][2]
 
 
@@ -68,9 +68,8 @@ def test_a_template_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -
 def test_what_line_refuses_is_refused_here(tmp_path: Path, message: str, word: str) -> None:
     """By line-bot-sdk's models and LINE's limits, while it is still only a file."""
     [(line, where, what)] = mistakes(tmp_path, f"    - {message}\n")
-    assert (line, where) == (7, "messages.hello[0]")
-    assert what.startswith("LINE refuses")
-    assert word in what
+    assert (line, where) == (7, f"messages.hello[0].{word}")
+    assert what.startswith(f"LINE refuses {word}: ")
 
 
 def test_a_place_that_is_not_there_is_said_so(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""`todoke campaigns check|publish|list|units|pause|resume|diagram|schema`."""
+"""`todoke campaigns check|preview|publish|list|units|pause|resume|diagram|schema`."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -16,8 +16,11 @@ from todoke_dispatcher.adapters.units import ListedUnit
 from todoke_dispatcher.adapters.units import listed as listed_units
 from todoke_dispatcher.domain.quota import month_of
 from todoke_local.campaign_check import check_campaigns
+from todoke_local.commands.preview import preview
 from todoke_local.link_check import link_remarks
 from todoke_local.listing import print_list, shop_time
+from todoke_local.messages.checking import message_remarks
+from todoke_local.messages.line import LineValidator, line_validator
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters import overseeing
@@ -31,7 +34,7 @@ from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.program import Program
 from todoke_shared.campaigns.remarks import remarks
 from todoke_shared.campaigns.schema import campaign_schema
-from todoke_shared.campaigns.source import load_campaign
+from todoke_shared.campaigns.source import load_campaign, no_further_check
 from todoke_shared.campaigns.wording import step_words
 from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
@@ -41,34 +44,43 @@ app = typer.Typer(no_args_is_help=True, help="Write, check and publish campaigns
 
 Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder of them (default: TODOKE_CAMPAIGNS)")]
 Name = Annotated[str, typer.Argument(help="The campaign's name")]
+Line = Annotated[
+    str | None, typer.Option("--line", metavar="ACCOUNT", help="Have LINE check the messages too, as this account")
+]
 Result = TypeVar("Result")
 
 
+app.command("preview")(preview)
+
+
 @app.command("check")
-def check(folder: Folder = None) -> None:
+def check(folder: Folder = None, line: Line = None) -> None:
     """Report every mistake in campaign files, with file, line and what to write instead; then what each comes to."""
     settings = LocalSettings()
     config = read_config(settings.config)
-    campaigns = check_campaigns(folder or settings.campaigns, readable_segments(settings.segments))
+    validator = None if line is None else line_validator(settings, line)
+    campaigns = _checked(settings, folder, readable_segments(settings.segments), validator)
     for campaign in campaigns:
-        for remark in chain(remarks(campaign), link_remarks(campaign, config, settings.public_url)):
+        links = link_remarks(campaign, config, settings.public_url)
+        for remark in chain(remarks(campaign), message_remarks(campaign), links):
             typer.echo(f"{campaign.campaign}: {remark}")
+    if validator is not None:
+        typer.echo(f"{validator.url} takes the messages of {line}.")
     typer.echo(f"{len(campaigns)} {'campaign' if len(campaigns) == 1 else 'campaigns'}, no mistakes.")
 
 
 @app.command("publish")
-def publish(folder: Folder = None) -> None:
+def publish(folder: Folder = None, line: Line = None) -> None:
     """Check campaigns and put them in force. A changed campaign becomes a new version; the old one is kept.
 
     A segment that a campaign names must be published before it.
     """
     settings = LocalSettings()
     config = read_config(settings.config)
+    validator = None if line is None else line_validator(settings, line)
 
     async def go() -> list[Publication]:
-        campaigns = check_campaigns(
-            folder or settings.campaigns, await published_segments(settings.need("postgres_dsn"))
-        )
+        campaigns = _checked(settings, folder, await published_segments(settings.need("postgres_dsn")), validator)
         for campaign in campaigns:
             for remark in link_remarks(campaign, config, settings.public_url):
                 typer.echo(f"{campaign.campaign}: {remark}", err=True)
@@ -141,6 +153,12 @@ def diagram(
 def schema() -> None:
     """Print the JSON Schema of campaign files, for editors."""
     typer.echo(json.dumps(campaign_schema(), ensure_ascii=False, indent=2))
+
+
+def _checked(
+    settings: LocalSettings, folder: Path | None, segments: Collection[str], validator: LineValidator | None
+) -> list[Campaign]:
+    return check_campaigns(folder or settings.campaigns, segments, validator or no_further_check)
 
 
 def _with_the_scheduler(do: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Result]]) -> Result:

@@ -8,7 +8,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 import aiohttp
@@ -116,6 +116,24 @@ def source_of(
     if account.channel_secret is not None:
         return Stateless(session, url, account.channel_id or "", account.channel_secret)
     return Asserted(session, url, _signer(name, account), wall)
+
+
+async def token_of(api_url: str, name: str, account: Account) -> str:
+    """A token for a command's few calls: the long-lived one, or one that is issued for them.
+
+    `account` has its secrets read. ValueError says why LINE issues none.
+    """
+    if account.access_token is not None:
+        return account.access_token
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        try:
+            issued = await source_of(session, api_url, name, account, lambda: datetime.now(UTC)).issue()
+        except (TokenRefusedError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            told = str(error) if isinstance(error, TokenRefusedError) else type(error).__name__
+            raise ValueError(
+                f"{api_url} issues no channel access token for {name} ({told}); see docs/line.md"
+            ) from None
+    return issued.access_token
 
 
 def _signer(name: str, account: Account) -> Signer:

@@ -27,7 +27,7 @@ def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
         campaign=run.campaign,
         version=run.version,
         message=owed.message,
-        variables=variables(run, person, named, now),
+        variables=variables(run, person, named, now, campaign.tz),
         question=owed.question,
     )
     expires_at = owed.due_at + campaign.expires if campaign.expires else None

@@ -1,7 +1,6 @@
 """What a message's templates may say, and what of it they do: no more than that is read, and goes on the wire."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +8,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from todoke_scheduler.domain.enrolment import ANSWERS, COUPON, Enrolment
 from todoke_scheduler.domain.recipient import PersonNow
+from todoke_shared.campaigns.message_parts import template_texts
 from todoke_shared.people import TOKYO, PersonState
 from todoke_shared.people.conditions.dates import date_of
 
@@ -33,11 +33,13 @@ def _named(text: str) -> frozenset[str]:
 
 def variables_named(message: object) -> frozenset[str]:
     """The variables that the texts of a message name."""
-    return frozenset().union(*map(_named, _texts(message)))
+    return frozenset().union(*map(_named, template_texts(message)))
 
 
-def variables(run: Enrolment, person: PersonNow, named: frozenset[str], now: datetime) -> dict[str, Any]:
-    """Those of a run at `now`: the balance, the cart and the rest are of then."""
+def variables(
+    run: Enrolment, person: PersonNow, named: frozenset[str], now: datetime, zone: tzinfo = TOKYO
+) -> dict[str, Any]:
+    """Those of a run at `now`: the balance, the cart and the rest are of then. `zone`: the campaign's, of `today`."""
     told: dict[str, Any] = {}
     if "event" in named:
         told["event"] = run.context.get("event", {})
@@ -51,7 +53,7 @@ def variables(run: Enrolment, person: PersonNow, named: frozenset[str], now: dat
         told["answers"] = {name: one.value for name, one in person.state.answers.items() if one.value is not None}
         told["answers"] |= run.notes.get(ANSWERS, {})
     if "today" in named:
-        told["today"] = now.astimezone(TOKYO).date().isoformat()
+        told["today"] = now.astimezone(zone).date().isoformat()
     return told
 
 
@@ -70,15 +72,3 @@ def _person(state: PersonState, now: datetime) -> dict[str, Any]:
         first = min(coming)
         told |= {"points_expiring": coming[first], "points_expire_on": first}
     return told
-
-
-def _texts(part: object) -> Iterator[str]:
-    match part:
-        case str():
-            yield part
-        case Mapping():
-            for inner in part.values():
-                yield from _texts(inner)
-        case list() | tuple():
-            for inner in part:
-                yield from _texts(inner)
