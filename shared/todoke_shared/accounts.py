@@ -7,10 +7,13 @@ accounts:
     channel_secrets: [env:LINE_MAIN_SECRET]   # two while one is being replaced
     access_token: file:/run/secrets/line-main
     monthly_limit: 5000                       # optional: never send more in a month than this
+    price_yen: 3                              # optional: what a message costs …
+    included: 30000                           # … beyond those that the plan's fee covers (docs/quota.md)
 shops: …                                      # see todoke_shared.shops
 ```
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -28,7 +31,10 @@ SIMULATOR_SECRET = "simulator-secret-main"  # noqa: S105
 
 
 class Account(BaseModel):
-    """A LINE official account. The two secret fields are references until `resolve`."""
+    """A LINE official account. The two secret fields are references until `resolve`.
+
+    `price_yen`: of a message beyond the month's `included` ones; None: nobody has said.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -37,6 +43,8 @@ class Account(BaseModel):
     access_token: str = Field(repr=False)
     shop: Name = "main"
     monthly_limit: int | None = Field(default=None, ge=0)
+    price_yen: Decimal | None = Field(default=None, gt=0, le=1000)
+    included: int = Field(default=0, ge=0)
 
     def resolve(self) -> Self:
         """The same account with its secrets read."""

@@ -14,10 +14,10 @@ from time import monotonic
 import asyncpg
 
 from todoke_dispatcher.adapters import channels, deliveries
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.menus import alias_of, judge_menu
-from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
 from todoke_dispatcher.domain.verdict import (
     ChannelStopped,
@@ -96,10 +96,11 @@ class Dispatcher:
         self._cluster = cluster
         self._seldom = Seldom()
         self._line = line
-        self._limits = {name: account.monthly_limit for name, account in config.accounts.items()}
+        self._accounts = frozenset(config.accounts)
+        self._books = Books(config.accounts, settings.transactional_reserve)
         self._settings = settings
         self._wake_relay = wake_relay
-        self._rounds = Rounds(pool, clock, catalogue, settings, self._limits)
+        self._rounds = Rounds(pool, clock, catalogue, settings, self._books)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
         self._resting: dict[str, float] = {}
@@ -111,7 +112,7 @@ class Dispatcher:
         async def take(records: Sequence[Record]) -> None:
             async with self._pool.acquire() as connection, connection.transaction():
                 positions = await move_positions(connection, self._cluster, records)
-                received, bad = read_requests(records, self._limits.keys())
+                received, bad = read_requests(records, self._accounts)
                 self._dead_letter_limit.check(good=len(received), bad=bad)
                 await deliveries.add(connection, lane, received, self._clock.wall())
                 await put_outbox(connection, dead_letters(bad, service=SERVICE, unless=positions.has_passed))
@@ -138,24 +139,28 @@ class Dispatcher:
         """Let held deliveries wait again whose channel may send, or that have expired; gives how many."""
         wall = self._clock.wall()
         async with self._pool.acquire() as connection, connection.transaction():
+            await self._books.learn(connection)
             released = await deliveries.release_expired(connection, self._clock.now(), wall, LARGEST_RELEASE)
-            for account in await channels.open_accounts(connection, self._limits):
-                book = await channels.read_quota(
-                    connection, account, month_of(wall), self._limits[account], self._settings.transactional_reserve
-                )
+            for account in await channels.open_accounts(connection, self._accounts):
+                book = await self._books.read(connection, account, wall)
+                rooms = {name: one.room for name, one in book.campaigns.items() if one.room is not None}
                 for lane in LANES:
                     room = book.room(lane)
                     limit = LARGEST_RELEASE if room is None else min(room, LARGEST_RELEASE)
-                    released += await deliveries.release_held(connection, account, lane, wall, limit)
+                    if limit:
+                        released += await deliveries.release_held(
+                            connection, account, lane, wall=wall, limit=limit, rooms=rooms
+                        )
         return released
 
     async def claim(self, room: int) -> Claimed:
         """Up to `room` attempts, shared fairly among the accounts with something due. An account's error is its own."""
         async with self._pool.acquire() as connection:
             if not self._channels_known:
-                await channels.add(connection, self._limits)
+                await channels.add(connection, self._accounts)
+                await self._books.learn(connection)
                 self._channels_known = True
-            awake = [account for account in self._limits if self._resting.get(account, 0.0) <= monotonic()]
+            awake = [account for account in self._accounts if self._resting.get(account, 0.0) <= monotonic()]
             due = await channels.due(connection, awake, self._clock.wall())
         claimed = Claimed()
         self._turn += 1

@@ -5,7 +5,7 @@ Each part is a transaction of its own, in the order of its urgency: the transact
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ import asyncpg
 
 from todoke_dispatcher.adapters import deliveries, multicasts
 from todoke_dispatcher.adapters.multicasts import Fresh
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime, sort_due
 from todoke_dispatcher.domain.decide import Channel
 from todoke_dispatcher.forming import MOST_AT_ONCE, Former, SortedFresh, is_crowd, sort_fresh
@@ -59,14 +60,14 @@ class Rounds:
         clock: Clock,
         catalogue: CampaignCatalogue,
         settings: DispatcherSettings,
-        limits: Mapping[str, int | None],
+        books: Books,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._catalogue = catalogue
-        self._claimer = Claimer(settings, limits)
-        self._multicasts = MulticastClaimer(settings, limits)
-        self._former = Former(settings, limits, self._claimer)
+        self._claimer = Claimer(settings, books)
+        self._multicasts = MulticastClaimer(settings, books)
+        self._former = Former(settings, books, self._claimer)
 
     async def claim(self, channel: Channel, limit: int, claimed: Claimed) -> None:
         """Add up to `limit` attempts to `claimed`, as each part commits: an error in a later part strands none."""
@@ -98,7 +99,13 @@ class Rounds:
             if found.unread:
                 return frozenset(found.unread)
             await self._put_off(connection, [*unreadable, *found.unreadable], at)
-            attempts, standing = await self._claimer.begin(connection, channel, found.sendable, self._clock.wall())
+            attempts, standing = await self._claimer.begin(
+                connection,
+                channel,
+                found.sendable,
+                campaigns={delivery.campaign for delivery in due},
+                wall=self._clock.wall(),
+            )
             before = {delivery.message_id: delivery for delivery in due}
             changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]
             told = await settle(connection, changes, now=at.now, wall=at.wall)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from todoke_shared.campaigns.entering import AgainAfter, Enter, EventRule, Every, Goal, Once, PerField
-from todoke_shared.campaigns.limits import Cap, Late, QuietHours
+from todoke_shared.campaigns.limits import Budget, Cap, Late, QuietHours
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.parts import Part
 from todoke_shared.campaigns.steps import (
@@ -46,6 +46,7 @@ _BY_KEY: dict[str, type[Part]] = {
     "goal": Goal,
     "quiet_hours": QuietHours,
     "caps": Cap,
+    "budget": Budget,
     "late": Late,
 }
 _WRITTEN: dict[type[Part], tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""LINE's endpoints for sending and for rich menus over HTTP.
+"""LINE's endpoints for sending, for rich menus and for the month over HTTP.
 
 aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other).
 """
@@ -19,7 +19,7 @@ _LONGEST_ANSWER = 64 * 1024
 
 
 class LineClient:
-    """A `LinePort` on an aiohttp session; `tokens` are the channel access tokens by account."""
+    """A `LinePort` and `MonthPort` on an aiohttp session; `tokens` are the channel access tokens by account."""
 
     def __init__(self, session: aiohttp.ClientSession, api_url: str, tokens: Mapping[str, str]) -> None:
         self._session = session
@@ -47,6 +47,11 @@ class LineClient:
         if found.status != 200:
             return found
         return await self._call("POST", f"/user/{to}/richmenu/{_menu_id(found.body)}", account)
+
+    async def month(self, account: str) -> tuple[Answer, Answer]:
+        """Two requests, no retry. Raises as `push` does."""
+        limit = await self._call("GET", "/message/quota", account)
+        return limit, await self._call("GET", "/message/quota/consumption", account)
 
     async def _call(self, method: str, path: str, account: str) -> Answer:
         headers = {"Authorization": self._authorization[account]}  # a retry key gives 400 here

@@ -64,6 +64,7 @@ async def add(connection: Connection, formed: Sequence[Multicast], wall: datetim
                 each.expires_at,
                 each.next_attempt_at,
                 each.quota_month,
+                each.campaign,
             )
             for each in formed
         ],

@@ -13,9 +13,9 @@ SELECT message_id, request, epoch, claims, attempts, next_attempt_at, expires_at
 
 -- name: add_multicast!
 -- A group with its recipients, body and key, before its first attempt.
-INSERT INTO multicasts (id, account, members, body, retry_key, parent, expires_at, next_attempt_at, quota_month, state,
-                        formed_at, changed_at)
-VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $1, $1);
+INSERT INTO multicasts (id, account, members, body, retry_key, parent, expires_at, next_attempt_at, quota_month,
+                        campaign, state, formed_at, changed_at)
+VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $1, $1);
 
 -- name: join_multicasts!
 -- The members of new groups, whole groups at a time. They are locked by lock_fresh, or are their group's already.
@@ -28,7 +28,7 @@ UPDATE deliveries d
 -- name: lock_due_multicasts
 -- Groups to ask LINE about, the oldest first. A lease that has run out is due like a retry.
 SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguous, first_attempt_at, next_attempt_at,
-       attempts, claims, quota_month, reason, line_request_id
+       attempts, claims, quota_month, campaign, reason, line_request_id
   FROM multicasts
  WHERE account = $1 AND state IN ('waiting', 'attempting') AND next_attempt_at <= $2
  ORDER BY next_attempt_at

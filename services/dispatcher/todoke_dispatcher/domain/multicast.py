@@ -57,7 +57,8 @@ class Multicast:
     """A row of the table of multicasts; fields that a delivery has too mean the same. Instants are UTC, LINE's time.
 
     `members` are message ids, in the order of the body's recipients. `expires_at` is when the first of them is no
-    longer useful, by the shop's time. `quota_month` is the month of which it holds one for each member.
+    longer useful, by the shop's time. `quota_month` is the month of which it holds one for each member. `campaign` owes
+    every one of them.
     """
 
     id: UUID
@@ -74,6 +75,7 @@ class Multicast:
     attempts: int = 0
     claims: int = 0
     quota_month: date | None = None
+    campaign: str | None = None
     reason: str | None = None
     line_request_id: str | None = None
 
@@ -144,6 +146,7 @@ def split(refused: Multicast, *, month: date | None, wall: datetime) -> tuple[li
                 expires_at=refused.expires_at,
                 next_attempt_at=wall,
                 quota_month=month,
+                campaign=refused.campaign,
             )
         )
     return halves, alone
