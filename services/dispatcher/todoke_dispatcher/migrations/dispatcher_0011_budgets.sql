@@ -1,5 +1,5 @@
 -- Budgets of campaigns, what LINE itself counts of a month, and messages by day
--- depends: dispatcher_0003_multicasts, dispatcher_0010_published_deliveries
+-- depends: dispatcher_0003_multicasts dispatcher_0010_published_deliveries
 
 -- migrate: apply
 -- LINE's own word on the month: `line_limit` (NULL: none) and `line_used` as of `line_at`, when the ledger had `line_ours`;

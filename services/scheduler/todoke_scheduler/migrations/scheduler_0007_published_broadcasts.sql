@@ -1,5 +1,5 @@
 -- What broadcasts will come to, for the dispatcher's forecast of the month
--- depends: scheduler_0003_paused, scheduler_0005_broadcasts
+-- depends: scheduler_0003_paused scheduler_0005_broadcasts
 
 -- migrate: apply
 -- `expected`: messages, as counted before it was planned; NULL: nobody counted.
