@@ -84,7 +84,9 @@ async def test_three_dispatchers_send_exactly_the_months_messages(fleet: Fleet) 
     assert await bench.reserved() == QUOTA
     assert (await fleet.line.stats())["usage"] == QUOTA
     assert await bench.owed() == {"sale": BUDGET, "care": QUOTA - BUDGET - NOTICES}
-    accepted = await bench.pool.fetchval("SELECT count(*) FROM deliveries WHERE lane='transactional' AND state='accepted'")
+    accepted = await bench.pool.fetchval(
+        "SELECT count(*) FROM deliveries WHERE lane='transactional' AND state='accepted'"
+    )
     assert accepted == NOTICES
     row = await bench.pool.fetchrow("SELECT * FROM quotas WHERE month = $1", month_of(fleet.clock.wall()))
     assert row is not None
