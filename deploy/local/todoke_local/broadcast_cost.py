@@ -1,6 +1,7 @@
 """What a broadcast takes of the account's month and of its campaign's budget, and what it costs, before it goes."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -69,46 +70,50 @@ async def fit_of(connection: Connection, books: Books, campaign: Campaign, messa
     """Hold so many messages of a campaign against what there is."""
     await books.learn(connection)
     name, month, this_month = campaign.account, month_of(when.due), month_of(when.wall)
-    book = await books.read(connection, name, when.wall)
-    sent = {one: used for one, (used, _) in (await months.campaigns(connection, month)).items()}
+    account, book = books.accounts[name], await books.read(connection, name, when.wall)
     if month != this_month:
         book = QuotaBook(month, book.limit, book.reserve)
-    unplaced = [
-        one
-        for one in await months.unplaced(connection, [name])
-        if (one.is_held or month == this_month) and (one.lane == "marketing" or campaign.lane == "transactional")
-    ]
-    planned = (await months.broadcasts(connection, [name], when.now - when.wall)).get(name, {})
-    demand = _demand(unplaced, {one: some for one, some in planned.items() if one != campaign.campaign}, month)
-    account = books.accounts[name]
-    limits = books.limits(name)
-    limits.pop(campaign.campaign, None)
-    if campaign.budget is not None:  # the file's budget: to publish it is what comes next
-        limits[campaign.campaign] = campaign.budget.messages_at(account.price_yen)
-    rooms = {one: max(0, limit - sent.get(one, 0)) for one, limit in limits.items()}
+    demand = _demand(
+        [
+            one
+            for one in await months.unplaced(connection, [name])
+            if (one.is_held or month == this_month) and (one.lane == "marketing" or campaign.lane == "transactional")
+        ],
+        (await months.broadcasts(connection, [name], when.now - when.wall)).get(name, {}),
+        month,
+        but=campaign.campaign,
+    )
+    rooms = _rooms(books, campaign, await months.campaigns(connection, month))
     taking = {one: min(number, rooms.get(one, number)) for one, number in demand.items()}
     room, ahead = book.room(campaign.lane), sum(taking.values())
-    budget = None
-    if campaign.budget is not None:
-        budget = rooms[campaign.campaign] - taking.get(campaign.campaign, 0)
     return Fit(
         messages=messages,
         room=None if room is None else max(0, room - ahead),
         ahead=ahead,
-        budget=budget,
+        budget=None if campaign.budget is None else rooms[campaign.campaign] - taking.get(campaign.campaign, 0),
         used=book.used + ahead,
         included=account.included,
         price=account.price_yen,
     )
 
 
-def _demand(unplaced: list[Unplaced], planned: Broadcasts, month: date) -> Counter[str]:
-    """Messages that want a place in the month, by campaign; empty: of none."""
+def _rooms(books: Books, campaign: Campaign, sent: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    """What budgets have left: those in force, and our own as the file has it: to publish it is what comes next."""
+    limits = {one: most for one, most in books.limits(campaign.account).items() if one != campaign.campaign}
+    if campaign.budget is not None:
+        limits[campaign.campaign] = campaign.budget.messages_at(books.accounts[campaign.account].price_yen)
+    return {one: max(0, most - sent.get(one, (0, 0))[0]) for one, most in limits.items()}
+
+
+def _demand(unplaced: list[Unplaced], planned: Broadcasts, month: date, *, but: str) -> Counter[str]:
+    """Messages that want a place in the month, by campaign (empty: of none), `but` the broadcasts of one."""
     found: Counter[str] = Counter()
     for one in unplaced:
         found[one.campaign or ""] += one.messages
     end = month_after(month)
     for campaign, broadcasts in planned.items():
+        if campaign == but:
+            continue
         found[campaign] += sum(still_to_come(one, end) - still_to_come(one, month) for one in broadcasts)
     return found
 
@@ -131,5 +136,5 @@ def cost_words(fit: Fit) -> str:
     """What those cost that go out."""
     if fit.yen is None:
         return "not known: the account has no `price_yen` (docs/quota.md)"
-    covered = " of which the plan's fee covers some" if fit.yen < fit.goes * (fit.price or 0) else ""
+    covered = ", of which the plan's fee covers some" if fit.yen < fit.goes * (fit.price or 0) else ""
     return f"up to {fit.yen:,.0f} yen: {fit.goes:,} messages at {fit.price:f} yen{covered}"

@@ -75,6 +75,7 @@ messages:
     - {type: text, text: はじめまして}
   question:
     - {type: text, text: お肌のタイプは？}
+budget: {messages: 5000, yen: 10000}
 """
 """Every key and every step."""
 
