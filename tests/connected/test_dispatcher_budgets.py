@@ -16,6 +16,8 @@ from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.domain.quota import month_of
 from todoke_shared.contracts.requests import Lane, MessageRequest
+from todoke_shared.jsons import loads
+from todoke_shared.postgres.queries import load_queries
 
 DECEMBER = datetime.fromisoformat("2026-12-01T00:00:00+09:00")
 NEWS = "新茶が届きました"
@@ -184,3 +186,32 @@ async def test_a_reservation_beyond_the_budget_is_refused_by_the_database(bench:
         async with bench.pool.acquire() as connection, connection.transaction():
             await budgets.reserve(connection, month, {"sale": 2, "care": 1}, {"sale": 3})
     assert await bench.owed() == {"care": 9, "sale": 2}
+
+
+async def test_what_a_budget_holds_is_not_read_in_search_of_others(bench: Bench) -> None:
+    """Ten thousand are held by a budget and three by the month: PostgreSQL touches the three."""
+    await bench.pool.execute(
+        "INSERT INTO deliveries (message_id, account, lane, state, shop, user_id, campaign, request, next_attempt_at, "
+        "received_at, changed_at) SELECT gen_random_uuid(), 'main', 'marketing', 'held', 'main', 'U', "
+        "CASE WHEN number <= 3 THEN 'care' ELSE 'sale' END, '{}', now(), now(), now() "
+        "FROM generate_series(1, 10003) AS number"
+    )
+    await bench.pool.execute("ANALYZE deliveries")
+    release = load_queries("todoke_dispatcher.adapters", "deliveries.sql")["release_held"]
+    told = await bench.pool.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {release}", "main", "marketing", NOON, 10, ["sale"], [0]
+    )
+    touched = sum(rows_of(loads(told)[0]["Plan"]))
+    assert 3 <= touched < 50, f"{touched} rows of deliveries were read"
+    assert await bench.states() == {"held": 10_000, "waiting": 3}
+
+
+def rows_of(plan: dict[str, Any]) -> list[float]:
+    """How many rows each scan of the ledger in a plan gave or threw away."""
+    rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    own = (
+        [rows * plan["Actual Loops"]]
+        if plan.get("Relation Name") == "deliveries" and "Scan" in plan["Node Type"]
+        else []
+    )
+    return own + [number for part in plan.get("Plans", []) for number in rows_of(part)]
