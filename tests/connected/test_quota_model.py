@@ -72,31 +72,31 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Passes:
-    """Time."""
+    """Time, in which an operator sees to what LINE has parked."""
 
     seconds: float
 
 
-FAULTS: list[Fault | None] = [None, None, "reset_after_accept", "rate", "server_error", "reset", "monthly"]
+FAULTS: list[Fault | None] = ["monthly", None, None, "reset_after_accept", "rate", "server_error", "monthly", "reset"]
+ROUNDS = st.builds(
+    Round,
+    st.integers(0, 1),
+    st.sampled_from([20, 20, 2]),
+    st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4),
+    st.sampled_from([False, False, True]),
+)
+OWED = st.builds(
+    Owed,
+    st.sampled_from(CAMPAIGNS),
+    st.integers(1, 6),
+    st.sampled_from(["marketing", "marketing", "transactional"]),
+    st.sampled_from([True, True, False]),
+    st.booleans(),
+)
+PASSES = st.builds(Passes, st.sampled_from([0.3, 15.0, 600.0]))
+PUBLISHED = st.builds(Published, st.sampled_from(["sale", "care"]), st.sampled_from([None, 1, 3, 8]))
 STEPS = st.one_of(
-    st.builds(
-        Round,
-        st.integers(0, 1),
-        st.sampled_from([20, 20, 2]),
-        st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4),
-        st.sampled_from([False, False, True]),
-    ),
-    st.builds(Passes, st.sampled_from([0.3, 15.0, 600.0])),
-    st.builds(
-        Owed,
-        st.sampled_from(CAMPAIGNS),
-        st.integers(1, 6),
-        st.sampled_from(["marketing", "marketing", "transactional"]),
-        st.booleans(),
-        st.booleans(),
-    ),
-    st.builds(Published, st.sampled_from(["sale", "care"]), st.sampled_from([None, 1, 3, 8])),
-    st.builds(ByHand, st.integers(0, 3)),
+    ROUNDS, ROUNDS, ROUNDS, ROUNDS, OWED, OWED, PASSES, PASSES, PUBLISHED, st.builds(ByHand, st.integers(0, 3))
 )
 
 
@@ -122,7 +122,7 @@ class Month:
         )
         for name in ("sale", "care"):
             await self.publish(Published(name, 3))
-        for step in [Owed("sale", 5, "marketing", True, False), *steps]:
+        for step in [Owed("sale", 5, "marketing", True, False), Owed(None, 4, "marketing", True, True), *steps]:
             match step:
                 case Owed():
                     await self.take(step)
@@ -136,6 +136,7 @@ class Month:
                     await self.reconciler.ask_some()
                 case Passes(seconds):
                     self.bench.clock.move_to(self.bench.clock.now() + timedelta(seconds=seconds))
+                    await self.open_channel()
             await self.check()
         await self.settle()
 
@@ -201,9 +202,7 @@ class Month:
     async def settle(self) -> None:
         """Time passes and the channel is open: nothing is left but what is held, and that for good reason."""
         for _ in range(100):
-            async with self.bench.pool.acquire() as connection:
-                await channels.resume(connection, "main")
-                await channels.unpark(connection, "main", month_of(self.bench.clock.wall()))
+            await self.open_channel()
             settled = await self.dispatchers[0].send_some()
             states = await self.bench.states()
             if not settled and not {"waiting", "attempting"} & states.keys():
@@ -213,6 +212,12 @@ class Month:
         assert states.keys() <= {"accepted", "failed", "held"}, states
         assert (await self.taken()).total() == states.get("accepted", 0) == await self.bench.reserved()
         await self.nobody_is_held_without_need()
+
+    async def open_channel(self) -> None:
+        """LINE takes messages again."""
+        async with self.bench.pool.acquire() as connection:
+            await channels.resume(connection, "main")
+            await channels.unpark(connection, "main", month_of(self.bench.clock.wall()))
 
     async def nobody_is_held_without_need(self) -> None:
         """Where something is held, its campaign's budget is used up, or the month of its lane."""
