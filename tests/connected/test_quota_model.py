@@ -26,7 +26,7 @@ from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.requests import Lane
 
 LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
-EXAMPLES = 300 if LONG else 25
+EXAMPLES = 300 if LONG else 20
 PHASES = tuple(Phase) if LONG else (Phase.reuse, Phase.generate)
 """Making a failure small takes minutes: in the long form."""
 LIMIT = 14
