@@ -8,10 +8,13 @@ accounts:
     access_token: file:/run/secrets/line-main # long-lived; or what short-lived ones are fetched with (docs/line.md):
     # channel_id: "1234567890", and channel_secret: env:…, or assertion_key: file:… with assertion_key_id: …
     monthly_limit: 5000                       # optional: never send more in a month than this
+    price_yen: 3                              # optional: what a message costs …
+    included: 30000                           # … beyond those that the plan's fee covers (docs/quota.md)
 shops: …                                      # see todoke_shared.shops
 ```
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -34,6 +37,7 @@ class Account(BaseModel):
     Its channel access token is `access_token`, or fetched as `channel_id`: with `channel_secret` (stateless tokens), or
     with the private `assertion_key` that LINE knows by `assertion_key_id` (tokens v2.1).
     https://developers.line.biz/en/docs/basics/channel-access-token/
+    `price_yen`: of a message beyond the month's `included` ones; None: nobody has said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -47,6 +51,8 @@ class Account(BaseModel):
     assertion_key_id: str | None = Field(default=None, pattern=r"^[!-~]{1,100}$")
     shop: Name = "main"
     monthly_limit: int | None = Field(default=None, ge=0)
+    price_yen: Decimal | None = Field(default=None, gt=0, le=1000)
+    included: int = Field(default=0, ge=0)
 
     def resolve(self) -> Self:
         """The same account with its secrets read."""

@@ -227,6 +227,6 @@ async def test_a_parked_month_is_listed_and_unparked(bench: Bench) -> None:
         await channels.add(connection, ["main"])
         await channels.park(connection, "main", month_of(wall), "marketing")
     assert (await todoke("channels", "list")).splitlines()[1].split("\t")[3] == "marketing"
-    assert "`todoke channels unpark main`" in await todoke("channels", "resume", "main")
-    assert (await todoke("channels", "unpark", "main")).startswith("main was parked (marketing)")
+    assert "`todoke quota unpark main`" in await todoke("channels", "resume", "main")
+    assert (await todoke("quota", "unpark", "main")).startswith("main goes on")
     assert (await todoke("channels", "list")).splitlines()[1].split("\t")[3] == ""

@@ -16,12 +16,13 @@ from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.dispatcher import Result
 from todoke_dispatcher.domain.delivery import Event, State
-from todoke_dispatcher.domain.quota import month_of
+from todoke_dispatcher.domain.quota import day_of, month_of
 from todoke_dispatcher.domain.rate import SLOT_LIFE
 from todoke_dispatcher.domain.verdict import Accepted, Answer
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.clock import FakeClock
+from todoke_shared.contracts.requests import Lane
 from todoke_shared.ids import retry_key
 from todoke_shared.postgres.pool import open_pool
 
@@ -328,9 +329,10 @@ async def test_a_reservation_beyond_the_limit_is_refused_by_the_database(bench: 
     month = month_of(NOON)
     async with bench.pool.acquire() as connection:
         await channels.lock_quota(connection, "main", month, 2, 0)
-        await channels.reserve(connection, "main", month, ["marketing"], 2)
+        await channels.reserve(connection, "main", day_of(NOON), Counter({("marketing", None): 1}), 2)
         with pytest.raises(channels.QuotaExceededError):
-            await channels.reserve(connection, "main", month, ["marketing", "transactional"], 2)
+            both = Counter[tuple[Lane, str | None]]({("marketing", None): 1, ("transactional", None): 1})
+            await channels.reserve(connection, "main", day_of(NOON), both, 2)
     assert await bench.reserved() == 1
 
 

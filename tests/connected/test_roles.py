@@ -48,6 +48,7 @@ READABLE = {
         "segmenter.friends",
         "segmenter.published_people",
         "segmenter.published_products",
+        "scheduler.published_broadcasts",
         "scheduler.published_campaigns",
         "scheduler.current_campaigns",
     },

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
@@ -13,10 +14,12 @@ from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.main import MIGRATIONS
 from todoke_dispatcher.ports import LinePort
 from todoke_dispatcher.settings import DispatcherSettings
+from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.main import MIGRATIONS as SCHEDULER
 from todoke_segmenter.main import MIGRATIONS as SEGMENTER
 from todoke_shared.accounts import Account, Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.model import Campaign
 from todoke_shared.clock import Clock, FakeClock
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
@@ -43,10 +46,13 @@ class Bench:
         clock: Clock | None = None,
         accounts: Sequence[str] = ("main",),
         monthly_limit: int | None = None,
+        price_yen: Decimal | None = None,
         **settings: object,
     ) -> Dispatcher:
         """A dispatcher as its own process would wire it."""
-        account = Account(channel_secrets=("secret",), access_token="token", monthly_limit=monthly_limit)
+        account = Account(
+            channel_secrets=("secret",), access_token="token", monthly_limit=monthly_limit, price_yen=price_yen
+        )
         given = {"postgres_dsn": self.dsn, "kafka_bootstrap_servers": "nowhere:1", **settings}
         return Dispatcher(
             self.pool,
@@ -107,6 +113,16 @@ class Bench:
         """The outcomes put into the outbox so far, in order."""
         rows = await self.pool.fetch("SELECT value FROM outbox WHERE topic = 'message.outcomes.v1' ORDER BY id")
         return [Outcome.from_json(row["value"]) for row in rows]
+
+    async def publish(self, *campaigns: Campaign) -> None:
+        """Put campaigns in force, as the scheduler does."""
+        async with await open_pool(self.dsn, application="test", schema="scheduler", size=1) as pool:
+            await publish(pool, campaigns)
+
+    async def owed(self) -> dict[str, int]:
+        """How many messages the ledger has counted by campaign, over all months."""
+        rows = await self.pool.fetch("SELECT campaign, sum(messages)::int AS n FROM campaign_quotas GROUP BY campaign")
+        return {row["campaign"]: row["n"] for row in rows}
 
     async def reserved(self) -> int:
         """How many messages the ledger has counted, over all months."""

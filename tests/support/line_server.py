@@ -67,6 +67,11 @@ class LineServer:
             assert answer.status == 200, await answer.text()
             return dict(json.loads(await answer.read()))
 
+    async def block(self, user: str) -> None:
+        """The person blocks the account; the webhook is on its way."""
+        async with self._http.post(f"/sim/users/{user}/unfollow") as answer:
+            assert answer.status == 202, await answer.text()
+
     async def tap(self, user: str, data: str) -> None:
         """The person taps a button with this postback data; the webhook is on its way."""
         async with self._http.post(f"/sim/users/{user}/postback", json={"data": data}) as answer:

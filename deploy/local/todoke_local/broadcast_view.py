@@ -1,4 +1,4 @@
-"""What an operator sees of a broadcast before it goes: how many, what it takes of the month, and how it reads."""
+"""What an operator sees of a broadcast before it goes: how many it is for, and how it reads."""
 
 import random
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_dispatcher.adapters.channels import read_quota
-from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rendering import RenderError, render
 from todoke_local.messages.view import lines_of
 from todoke_scheduler.adapters.broadcasts import Asked, Recipient, read_chunk
@@ -58,15 +56,6 @@ async def count_audience(
     if campaign.consent == "required":
         parts.append(Compare("consent.marketing", "is", True))
     return await count_holding(pool, All(tuple(parts)), now, TOKYO, campaign.account)
-
-
-async def room_left(
-    pool: "asyncpg.Pool[asyncpg.Record]", campaign: Campaign, limit: int | None, reserve: float, wall: datetime
-) -> int | None:
-    """How many messages the campaign's lane has left of the month; None: no limit is known."""
-    async with pool.acquire() as connection:
-        book = await read_quota(connection, campaign.account, month_of(wall), limit, reserve)
-    return book.room(campaign.lane)
 
 
 def messages_each(campaign: PublishedCampaign) -> int:

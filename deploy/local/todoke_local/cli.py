@@ -23,6 +23,7 @@ _COMMANDS = {
     "campaigns": "campaigns",
     "segments": "segments",
     "broadcast": "broadcast",
+    "quota": "quota",
     "report": "report",
     "coupons": "coupons",
     "explain": "explain",

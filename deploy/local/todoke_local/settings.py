@@ -7,6 +7,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from todoke_dispatcher.settings import PublicUrl
 
+RESERVE = 0.1
+"""The dispatchers' own default, told here so that no command has to import them; a test holds the two together."""
+
 
 class LocalSettings(BaseSettings):
     """All from the environment, prefix `TODOKE_`."""
@@ -28,6 +31,7 @@ class LocalSettings(BaseSettings):
     scheduler_port: int = 8082
     dispatcher_port: int = 8083
     simulator_port: int = 8090
+    transactional_reserve: float = Field(default=RESERVE, ge=0, le=1, description="As the dispatchers have it")
     kafka_replication: int = Field(default=1, ge=1, le=5, description="Copies of each topic that `migrate` makes")
     config: Path | None = Field(default=None, description="The file of accounts and shops, as ingest reads it")
     campaigns: Path = Field(default=Path("campaigns"), description="The folder of campaign files")

@@ -2,20 +2,22 @@
 
 May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
 May lose: nothing; a crash before the commit leaves the deliveries waiting, one after it lets their leases run out.
-Order of locks, the same everywhere: deliveries, then the month's quota, then the rate.
+Order of locks, the same everywhere: deliveries, the month's quota and budgets (books.py), the rate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, deliveries
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, must_stand_by, worth_sending
 from todoke_dispatcher.domain.delivery import Delivery, begin_attempt
 from todoke_dispatcher.domain.menus import RATE
-from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.domain.quota import QuotaBook
 from todoke_dispatcher.domain.rendering import RenderError
 from todoke_dispatcher.linking import ClaimLinks
 from todoke_dispatcher.missing import Missing, MissingError
@@ -93,7 +95,7 @@ def admit(
             standing.append(stands)
             continue
         if not book.holds(delivery):
-            book = book.with_more(delivery.lane)
+            book = book.with_more(delivery.lane, campaign=delivery.campaign)
         admitted.append((delivery, body))
     return admitted, standing
 
@@ -101,25 +103,30 @@ def admit(
 class Claimer:
     """Turns what is due into attempts, within the month and at the instants that are ours alone."""
 
-    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None]) -> None:
+    def __init__(self, settings: DispatcherSettings, books: Books) -> None:
         self._settings = settings
-        self._limits = limits
+        self._books = books
 
-    async def begin(
+    async def begin(  # noqa: PLR0913 - the whole matter of a claim
         self,
         connection: Connection,
         channel: Channel,
         sendable: Sequence[tuple[Delivery, bytes]],
         links: ClaimLinks,
+        *,
+        campaigns: Iterable[str | None],
         wall: datetime,
     ) -> tuple[list[Attempt], list[Delivery]]:
         """Reserve, store links, take slots, store. Gives the attempts, and the deliveries that stand still.
 
-        What finds no slot stays as it is, and is claimed again when there is one.
+        What finds no slot stays as it is, and is claimed again when there is one. `campaigns`: all that the transaction
+        is about, those of deliveries that end here among them.
         """
         messages = [each for each in sendable if each[0].request.rich_menu is None]
         menus = [each for each in sendable if each[0].request.rich_menu is not None]
-        attempts, standing = await self._begin_messages(connection, channel, messages, links, wall)
+        attempts, standing = await self._begin_messages(
+            connection, channel, messages, links, campaigns=campaigns, wall=wall
+        )
         linking, stopped = await self._begin_menus(connection, channel, menus, wall)
         return attempts + linking, standing + stopped
 
@@ -142,31 +149,31 @@ class Claimer:
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing
 
-    async def _begin_messages(
+    async def _begin_messages(  # noqa: PLR0913 - as of `begin`
         self,
         connection: Connection,
         channel: Channel,
         sendable: Sequence[tuple[Delivery, bytes]],
         links: ClaimLinks,
+        *,
+        campaigns: Iterable[str | None],
         wall: datetime,
     ) -> tuple[list[Attempt], list[Delivery]]:
         """Within the month."""
         if not sendable:
             return [], []
-        account, month = channel.account, month_of(wall)
-        limit = self._limits[account]
-        book = await channels.lock_quota(connection, account, month, limit, self._settings.transactional_reserve)
+        book = await self._books.lock(connection, channel.account, campaigns, wall)
         fitting, standing = admit(sendable, channel, book, wall)
         admitted = await links.keep(connection, fitting)  # before slots are taken, which live for 50 ms
-        endpoint = channels.Endpoint(account, "push", self._settings.push_rate)
+        endpoint = channels.Endpoint(channel.account, "push", self._settings.push_rate)
         slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
         lease = self._settings.lease
         attempts = [
-            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=month), slot)
+            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=book.month), slot)
             for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
         ]
-        reserving = [attempt.before.lane for attempt in attempts if not book.holds(attempt.before)]
-        if reserving:
-            await channels.reserve(connection, account, month, reserving, limit)
+        new = (attempt.before for attempt in attempts if not book.holds(attempt.before))
+        places = Counter((delivery.lane, delivery.campaign) for delivery in new)
+        await self._books.reserve(connection, channel.account, book, places, wall)
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing

@@ -6,26 +6,27 @@ May block: on PostgreSQL, and on another dispatcher that reserves from the same 
 May lose: nothing; each of these is one transaction, and a crowd's state says which have been.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
 from msgspec.structs import replace
 
-from todoke_dispatcher.adapters import channels, crowds
+from todoke_dispatcher.adapters import crowds
 from todoke_dispatcher.adapters.multicasts import Settled
 from todoke_dispatcher.adapters.stored_requests import read_stored
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import ClaimTime
 from todoke_dispatcher.domain.crowd import Crowd
 from todoke_dispatcher.domain.decide import Channel, useless
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.multicast import Multicast
-from todoke_dispatcher.domain.quota import month_of
+from todoke_dispatcher.domain.quota import Places
 from todoke_dispatcher.domain.rendering import RenderError
 from todoke_dispatcher.handlers import outcome_of
 from todoke_dispatcher.missing import Missing, MissingError
-from todoke_dispatcher.settings import DispatcherSettings
 from todoke_dispatcher.templates import Contents, UnreadableTemplateError
 from todoke_shared.errors import BadMessageError
 from todoke_shared.kafka.records import Outgoing
@@ -75,9 +76,8 @@ def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, 
 class CrowdFormer:
     """Lets crowds leave, within the month."""
 
-    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None]) -> None:
-        self._settings = settings
-        self._limits = limits
+    def __init__(self, books: Books) -> None:
+        self._books = books
 
     async def form(self, connection: Connection, channel: Channel, found: SortedCrowds, at: ClaimTime) -> int:
         """Store the multicasts of those that are ready, and open the others. Gives how many leave."""
@@ -111,23 +111,21 @@ class CrowdFormer:
         found: SortedCrowds,
         at: ClaimTime,
     ) -> list[Multicast]:
-        """The groups for which the month has room, their places taken; the other crowds are to be opened."""
-        month, limit = month_of(at.wall), self._limits[channel.account]
-        book = await channels.lock_quota(
-            connection, channel.account, month, limit, self._settings.transactional_reserve
-        )
+        """The groups for which the month and their campaigns have room, their places taken; the other crowds open."""
+        book = await self._books.lock(connection, channel.account, (crowd.campaign for crowd, _ in ready), at.wall)
         formed: list[Multicast] = []
+        places: Places = Counter()
+        full = book
         for crowd, content in ready:
-            if book.admits("marketing", len(crowd.members)) and (
-                group := _as_multicast(crowd, content, at.wall, month)
-            ):
-                book = book.with_more("marketing", group.size)
-                formed.append(group)
-            else:
+            group = _as_multicast(crowd, content, at.wall, book.month)
+            size = len(crowd.members)
+            if group is None or not (full.admits("marketing", size) and full.affords(crowd.campaign, size)):
                 found.opened.append(crowd.id)
-        if formed:
-            places = sum(group.size for group in formed)
-            await channels.reserve(connection, channel.account, month, ["marketing"] * places, limit)
+                continue
+            full = full.with_more("marketing", group.size, group.campaign)
+            places["marketing", group.campaign] += group.size
+            formed.append(group)
+        await self._books.reserve(connection, channel.account, book, places, at.wall)
         return formed
 
 

@@ -15,12 +15,12 @@ from time import monotonic
 import asyncpg
 
 from todoke_dispatcher.adapters import away, channels, crowds, deliveries, replies
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.breaking import Breakers
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.crowding import tell_crowd
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.menus import alias_of, judge_menu
-from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rate import is_past
 from todoke_dispatcher.domain.reply import judge_reply
 from todoke_dispatcher.domain.verdict import (
@@ -107,11 +107,12 @@ class Dispatcher:
         self._cluster = cluster
         self._seldom = Seldom()
         self._line = line
-        self._limits = {name: account.monthly_limit for name, account in config.accounts.items()}
+        self._accounts = frozenset(config.accounts)
+        self._books = Books(config.accounts, settings.transactional_reserve)
         self._settings = settings
         self._wake_relay = wake_relay
-        self._rounds = Rounds(pool, clock, catalogue, settings, self._limits, linker=Linker(settings, config))
-        self._breakers = Breakers(self._limits)
+        self._rounds = Rounds(pool, clock, catalogue, settings, self._books, linker=Linker(settings, config))
+        self._breakers = Breakers(self._accounts)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
         self._resting: dict[str, float] = {}
@@ -123,7 +124,7 @@ class Dispatcher:
         async def take(records: Sequence[Record]) -> None:
             async with self._pool.acquire() as connection, connection.transaction():
                 positions = await move_positions(connection, self._cluster, records)
-                found = read_requests(records, self._limits.keys())
+                found = read_requests(records, self._accounts)
                 self._dead_letter_limit.check(good=len(records) - len(found.bad), bad=found.bad)
                 wall = self._clock.wall()
                 await deliveries.add(connection, lane, found.messages, wall)
@@ -137,7 +138,7 @@ class Dispatcher:
 
     async def take_line_events(self, records: Sequence[Record]) -> None:
         """The handler of LINE's events: the reply tokens that they bring, all or nothing."""
-        tokens = read_tokens(records, self._limits.keys(), self._clock.wall())
+        tokens = read_tokens(records, self._accounts, self._clock.wall())
         async with self._pool.acquire() as connection, connection.transaction():
             await move_positions(connection, self._cluster, records)
             await replies.add_tokens(connection, tokens)
@@ -163,15 +164,18 @@ class Dispatcher:
         """Let held deliveries wait again whose channel may send, or that have expired; gives how many."""
         wall = self._clock.wall()
         async with self._pool.acquire() as connection, connection.transaction():
+            await self._books.learn(connection)
             released = await deliveries.release_expired(connection, self._clock.now(), wall, LARGEST_RELEASE)
-            for account in await channels.open_accounts(connection, self._limits):
-                book = await channels.read_quota(
-                    connection, account, month_of(wall), self._limits[account], self._settings.transactional_reserve
-                )
+            for account in await channels.open_accounts(connection, self._accounts):
+                book = await self._books.read(connection, account, wall)
+                rooms = {name: one.room for name, one in book.campaigns.items() if one.room is not None}
                 for lane in LANES:
                     room = book.room(lane)
                     limit = LARGEST_RELEASE if room is None else min(room, LARGEST_RELEASE)
-                    released += await deliveries.release_held(connection, account, lane, wall, limit)
+                    if limit:
+                        released += await deliveries.release_held(
+                            connection, account, lane, wall=wall, limit=limit, rooms=rooms
+                        )
         return released
 
     async def settle_lost_replies(self) -> int:
@@ -186,9 +190,10 @@ class Dispatcher:
         """Up to `room` attempts, shared fairly among the accounts with something due. An account's error is its own."""
         async with self._pool.acquire() as connection:
             if not self._channels_known:
-                await channels.add(connection, self._limits)
+                await channels.add(connection, self._accounts)
+                await self._books.learn(connection)
                 self._channels_known = True
-            awake = [account for account in self._limits if self._may_claim(account)]
+            awake = [account for account in sorted(self._accounts) if self._may_claim(account)]
             due = await channels.due(connection, awake, self._clock.wall())
         claimed = Claimed()
         self._turn += 1
@@ -293,7 +298,7 @@ class Dispatcher:
                 await away.hurry(connection, account, self._clock.wall())
             self._breakers.back.discard(account)
             self.wake.set()
-        for account in self._limits:
+        for account in self._accounts:
             if not (self._breakers.is_closed(account) and self._line.is_ready(account)):
                 self._tell(await self._rounds.give_up(account))
 

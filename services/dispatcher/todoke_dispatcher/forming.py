@@ -6,19 +6,21 @@ May block: on PostgreSQL, and on another dispatcher that reserves from the same 
 May lose: nothing; a crash before the commit leaves the deliveries waiting, one after it leaves the group to anybody.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from todoke_dispatcher.adapters import channels, multicasts
+from todoke_dispatcher.adapters import multicasts
 from todoke_dispatcher.adapters.multicasts import Fresh
 from todoke_dispatcher.adapters.stored_requests import read_stored
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import Attempt, Claimer, ClaimTime
 from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, useless, worth_sending
 from todoke_dispatcher.domain.delivery import Delivery
 from todoke_dispatcher.domain.grouping import LARGEST_GROUP, Candidate, form, group
-from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.domain.quota import Places, QuotaBook
 from todoke_dispatcher.domain.rendering import RenderError, addressed
 from todoke_dispatcher.linking import ClaimLinks
 from todoke_dispatcher.missing import Missing, MissingError
@@ -64,7 +66,9 @@ def sort_fresh(fresh: Sequence[Fresh], contents: Contents, at: ClaimTime) -> Sor
                 continue
             request = read_stored(each.request)
             content = contents.of(each.message_id, request, each.request)
-            result.candidates.append(Candidate(each.message_id, request.to, content, each.expires_at, each.claims))
+            result.candidates.append(
+                Candidate(each.message_id, request.to, content, each.expires_at, each.claims, request.campaign)
+            )
         except RenderError as error:
             before = delivery_of(each)
             result.ended.append((before, cannot_render(before, str(error))))
@@ -96,9 +100,8 @@ def delivery_of(fresh: Fresh) -> Delivery:
 class Former:
     """Puts what waits into groups, within the month."""
 
-    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None], claimer: Claimer) -> None:
-        self._settings = settings
-        self._limits = limits
+    def __init__(self, settings: DispatcherSettings, books: Books, claimer: Claimer) -> None:
+        self._books = books
         self._claimer = claimer
         self._small = settings.push_rate // settings.multicast_rate
 
@@ -118,25 +121,46 @@ class Former:
         Groups beyond GROUPS_AT_ONCE stay untouched until the next time; those so small that pushes carry more a second
         than multicasts are pushed.
         """
-        month, limit = month_of(wall), self._limits[channel.account]
-        book = await channels.lock_quota(
-            connection, channel.account, month, limit, self._settings.transactional_reserve
-        )
-        left = 0 if channel.stopped is not None else book.room("marketing")
-        fitting = len(candidates) if left is None else min(left, len(candidates))
-        grouped = group(candidates[:fitting])
+        owing = {each.campaign for each in candidates}
+        book = await self._books.lock(connection, channel.account, owing, wall)
+        fitting, beyond, full = share_out([] if channel.stopped else candidates, book)
+        grouped = group(fitting)
         now, later = grouped.groups[:GROUPS_AT_ONCE], grouped.groups[GROUPS_AT_ONCE:]
-        formed = [form(channel.account, members, wall=wall, month=month) for members in now]
+        formed = [form(channel.account, members, wall=wall, month=book.month) for members in now]
         if formed:
-            places = sum(each.size for each in formed)
-            await channels.reserve(connection, channel.account, month, ["marketing"] * places, limit)
+            places: Places = Counter()
+            for each in formed:
+                places["marketing", each.campaign] += each.size
+            await self._books.reserve(connection, channel.account, book, places, wall)
             await multicasts.add(connection, formed, wall)
         pushed = grouped.alone + [one for members in later if len(members) < self._small for one in members]
         stored = {each.message_id: each for each in fresh}
         sendable = [(delivery_of(stored[one.message_id]), addressed(one.to, one.content)) for one in pushed[:room]]
-        pushes, _ = await self._claimer.begin(connection, channel, sendable, links, wall)
-        book = book.with_more("marketing", fitting)
-        return Formed(len(formed), pushes, _standing(candidates[fitting:], stored, channel, book, wall))
+        pushes, _ = await self._claimer.begin(connection, channel, sendable, links, campaigns=owing, wall=wall)
+        standing = candidates if channel.stopped else beyond
+        return Formed(len(formed), pushes, _standing(standing, stored, channel, full, wall))
+
+
+def share_out(candidates: Sequence[Candidate], book: QuotaBook) -> tuple[list[Candidate], list[Candidate], QuotaBook]:
+    """Those for which the month and their campaign's budget have room, in order; the others; the book after the first.
+
+    So a group is no larger than what fits, before it is stored.
+    """
+    left = book.room("marketing")
+    rooms = {name: one.room for name, one in book.campaigns.items()}
+    fitting: list[Candidate] = []
+    beyond: list[Candidate] = []
+    for each in candidates:
+        room = rooms.get(each.campaign) if each.campaign is not None else None
+        if left == len(fitting) or room == 0:
+            beyond.append(each)
+            continue
+        if each.campaign is not None and room is not None:
+            rooms[each.campaign] = room - 1
+        fitting.append(each)
+    for campaign, number in Counter(each.campaign for each in fitting).items():
+        book = book.with_more("marketing", number, campaign)
+    return fitting, beyond, book
 
 
 def _standing(

@@ -1,5 +1,6 @@
 """Wires the dispatcher: settings -> adapters -> app."""
 
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,9 +10,13 @@ from starlette.applications import Starlette
 
 from todoke_dispatcher.adapters.line import open_line_of
 from todoke_dispatcher.adapters.token_sources import check_keys
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.dispatcher import Dispatcher
+from todoke_dispatcher.overseeing import Overseer
 from todoke_dispatcher.pump import pumping
+from todoke_dispatcher.reconciling import Reconciler
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
+from todoke_dispatcher.watching import keeping_watch
 from todoke_shared.accounts import load_config, read_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.contracts.requests import Lane
@@ -74,8 +79,13 @@ def create_app(settings: DispatcherSettings) -> Starlette:
                 wake_relay=room.relay.wake,
             )
             broker = new_broker(settings, NAME)
+            books = Books(config.accounts, settings.transactional_reserve)
             async with (
                 pumping(dispatcher, settings.max_in_flight),
+                keeping_watch(
+                    Reconciler(room.pool, room.clock, line, config.accounts, random.random),
+                    Overseer(room.pool, room.clock, books),
+                ),
                 consuming(broker, declare(broker, dispatcher.take_requests, dispatcher.take_line_events), room),
             ):
                 yield

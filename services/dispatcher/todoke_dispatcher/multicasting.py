@@ -2,18 +2,20 @@
 
 May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month.
 May lose: nothing; a group is stored with its recipients, body and key before this is called (forming.py).
-Order of locks, the same everywhere: multicasts, deliveries, then the month's quota, then the rate.
+Order of locks, the same everywhere: multicasts, deliveries, the month's quota and budgets (books.py), the rate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from todoke_dispatcher.adapters import channels, multicasts
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import ClaimTime
 from todoke_dispatcher.domain.decide import Channel, group_must_stand, worth_asking
 from todoke_dispatcher.domain.multicast import Multicast, begin_multicast
-from todoke_dispatcher.domain.quota import QuotaBook, month_of
+from todoke_dispatcher.domain.quota import Places, QuotaBook
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.postgres.stream import Connection
 
@@ -47,30 +49,29 @@ class Begun:
 class MulticastClaimer:
     """Turns groups that are due into attempts, within the month and at the instants that are ours alone."""
 
-    def __init__(self, settings: DispatcherSettings, limits: Mapping[str, int | None]) -> None:
+    def __init__(self, settings: DispatcherSettings, books: Books) -> None:
         self._settings = settings
-        self._limits = limits
+        self._books = books
 
     async def begin(self, connection: Connection, channel: Channel, limit: int, at: ClaimTime) -> Begun:
         """Claim up to `limit` groups of the channel's account."""
         due = await multicasts.lock_due(connection, channel.account, at.wall, limit)
         if not due:
             return Begun()
-        month, monthly = month_of(at.wall), self._limits[channel.account]
-        book = await channels.lock_quota(
-            connection, channel.account, month, monthly, self._settings.transactional_reserve
-        )
+        book = await self._books.lock(connection, channel.account, (each.campaign for each in due), at.wall)
         admitted, changes = admit_groups(due, channel, book, at)
         endpoint = channels.Endpoint(channel.account, "multicast", self._settings.multicast_rate)
         slots = (await channels.take_slots(connection, endpoint, at.wall, len(admitted))).instants()
         lease = self._settings.lease
         attempts = [
-            GroupAttempt(before, begin_multicast(before, wall=at.wall, lease=lease, month=month), slot)
+            GroupAttempt(before, begin_multicast(before, wall=at.wall, lease=lease, month=book.month), slot)
             for before, slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
         ]
-        reserving = sum(attempt.before.size for attempt in attempts if not book.holds(attempt.before))
-        if reserving:
-            await channels.reserve(connection, channel.account, month, ["marketing"] * reserving, monthly)
+        places: Places = Counter()
+        for attempt in attempts:
+            if not book.holds(attempt.before):
+                places["marketing", attempt.before.campaign] += attempt.before.size
+        await self._books.reserve(connection, channel.account, book, places, at.wall)
         await multicasts.begin(connection, [attempt.sent for attempt in attempts], at.wall)
         return Begun(attempts, changes, len(admitted) - len(attempts))
 
@@ -88,6 +89,6 @@ def admit_groups(
             changes.append((multicast, after))
             continue
         if not book.holds(multicast):
-            book = book.with_more("marketing", multicast.size)
+            book = book.with_more("marketing", multicast.size, multicast.campaign)
         admitted.append(multicast)
     return admitted, changes

@@ -10,6 +10,13 @@ class NotSentError(Exception):
     """LINE has not looked at the request, for want of a good access token: it goes out later, as it is."""
 
 
+class MonthPort(Protocol):
+    """LINE's word on the month (https://developers.line.biz/en/reference/messaging-api/#get-quota)."""
+
+    async def month(self, account: str) -> tuple[Answer, Answer]:
+        """Ask for the limit, then for what is used of it; raises as any request does."""
+
+
 class LinePort(Protocol):
     """LINE's endpoints for sending (https://developers.line.biz/en/reference/messaging-api/#send-push-message).
 

@@ -5,16 +5,17 @@ May block: on PostgreSQL. May lose: nothing; what is not recorded is attempted a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 from todoke_dispatcher.adapters import channels, crowds, deliveries, multicasts
 from todoke_dispatcher.adapters.stored_requests import read_stored
+from todoke_dispatcher.books import give_back
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.domain.conclude import CHANNEL_PAUSE, conclude
 from todoke_dispatcher.domain.delivery import TRANSITIONS, Delivery, Event, State
 from todoke_dispatcher.domain.multicast import TOGETHER, GroupState, Multicast, member_state, split
-from todoke_dispatcher.domain.quota import month_of, parked_by
+from todoke_dispatcher.domain.quota import Counted, Places, month_of, parked_by
 from todoke_dispatcher.domain.verdict import ChannelStopped, MonthlyLimit, TooFast, Verdict
 from todoke_dispatcher.handlers import outcome, outcome_of
 from todoke_dispatcher.multicasting import GroupAttempt, GroupChange
@@ -72,7 +73,8 @@ async def settle(connection: Connection, changes: Sequence[Change], *, now: date
     """
     stored = await deliveries.store(connection, [after for _, after in changes], wall)
     changes = [change for change in changes if change[0].message_id in stored]
-    await _give_back(connection, changes)
+    freed = (before for before, after in changes if before.quota_month is not None and after.quota_month is None)
+    await _give_back(connection, ((one.request.account, one.lane, one, 1) for one in freed), wall)
     told = [(after, outcome(after, now)) for _, after in changes]
     await put_outbox(connection, [record for _, record in told if record is not None])
     return Counter((after.request.campaign or "", after.state) for after, record in told if record is not None)
@@ -125,18 +127,16 @@ async def _dissolve(connection: Connection, changes: Sequence[GroupChange], wall
     if not changes or state is None:
         return
     await multicasts.free_members(connection, [after.id for _, after in changes], state, wall)
-    for before, _ in changes:
-        if before.quota_month is not None:
-            await channels.give_back(connection, before.account, before.quota_month, ["marketing"] * before.size)
+    await _give_back(connection, ((one.account, "marketing", one, one.size) for one, _ in changes), wall)
 
 
-async def _give_back(connection: Connection, changes: Sequence[Change]) -> None:
-    free: dict[tuple[str, date], list[Lane]] = defaultdict(list)
-    for before, after in changes:
-        if before.quota_month is not None and after.quota_month is None:
-            free[before.request.account, before.quota_month].append(before.lane)
-    for (account, month), lanes in sorted(free.items()):
-        await channels.give_back(connection, account, month, lanes)
+async def _give_back(connection: Connection, freed: Iterable[tuple[str, Lane, Counted, int]], wall: datetime) -> None:
+    """The places of these: account, lane, whose they were, and how many."""
+    places: dict[tuple[str, date], Places] = defaultdict(Counter)
+    for account, lane, sent, messages in freed:
+        if sent.quota_month is not None:
+            places[account, sent.quota_month][lane, sent.campaign] += messages
+    await give_back(connection, places, wall)
 
 
 async def tell_channel(connection: Connection, account: str, lane: Lane, verdict: Verdict, wall: datetime) -> None:

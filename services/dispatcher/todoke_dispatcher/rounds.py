@@ -6,7 +6,7 @@ Each part is a transaction of its own, in the order of its urgency: the transact
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ import asyncpg
 
 from todoke_dispatcher.adapters import crowds, deliveries, multicasts, replies
 from todoke_dispatcher.adapters.multicasts import Fresh
+from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import Claimer, ClaimTime, sort_due
 from todoke_dispatcher.crowding import CROWDS_AT_ONCE, CrowdFormer, sort_crowds
 from todoke_dispatcher.domain.conclude import Sent
@@ -74,7 +75,7 @@ class Rounds:
         clock: Clock,
         catalogue: CampaignCatalogue,
         settings: DispatcherSettings,
-        limits: Mapping[str, int | None],
+        books: Books,
         *,
         linker: Linker,
     ) -> None:
@@ -82,10 +83,10 @@ class Rounds:
         self._clock = clock
         self._catalogue = catalogue
         self._linker = linker
-        self._claimer = Claimer(settings, limits)
-        self._multicasts = MulticastClaimer(settings, limits)
-        self._crowds = CrowdFormer(settings, limits)
-        self._former = Former(settings, limits, self._claimer)
+        self._claimer = Claimer(settings, books)
+        self._multicasts = MulticastClaimer(settings, books)
+        self._crowds = CrowdFormer(books)
+        self._former = Former(settings, books, self._claimer)
         self._next_idle_look = datetime.min.replace(tzinfo=UTC)
         self.replier = Replier()
         """Who replies; it wants to know when LINE gives no clear answer."""
@@ -160,8 +161,14 @@ class Rounds:
                 return riding.missing
             await self._put_off(connection, [*unreadable, *found.unreadable], at)
             pushed = left_by(riding, found.sendable)
-            wall = self._clock.wall()
-            attempts, standing = await self._claimer.begin(connection, channel, pushed, templates.links, wall)
+            attempts, standing = await self._claimer.begin(
+                connection,
+                channel,
+                pushed,
+                templates.links,
+                campaigns={delivery.campaign for delivery in due},
+                wall=self._clock.wall(),
+            )
             before = {delivery.message_id: delivery for delivery in due}
             changes = [(before[after.message_id], after) for after in (*found.ended, *standing)]
             told = await settle(connection, changes, now=at.now, wall=at.wall)

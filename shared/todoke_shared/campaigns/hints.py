@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from todoke_shared.campaigns.entering import AgainAfter, Enter, EventRule, Every, Goal, Once, PerField
-from todoke_shared.campaigns.limits import Cap, Late, QuietHours
+from todoke_shared.campaigns.limits import Budget, Cap, Late, QuietHours
 from todoke_shared.campaigns.links import Links
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.parts import Part
@@ -47,6 +47,7 @@ _BY_KEY: dict[str, type[Part]] = {
     "goal": Goal,
     "quiet_hours": QuietHours,
     "caps": Cap,
+    "budget": Budget,
     "late": Late,
     "links": Links,
 }

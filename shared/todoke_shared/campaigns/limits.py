@@ -1,9 +1,10 @@
-"""What holds a campaign's messages back: quiet hours, caps, consent, lateness."""
+"""What holds a campaign's messages back: quiet hours, caps, budget, consent, lateness."""
 
 from datetime import time, timedelta
-from typing import Annotated, Any, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from todoke_shared.campaigns.parts import Duration, LocalTime, Part
 from todoke_shared.contracts.requests import Lane
@@ -38,6 +39,26 @@ class Cap(Part):
         if not timedelta(minutes=1) <= within <= timedelta(days=366):
             raise ValueError("a cap counts over 1m to 366d")
         return within
+
+
+class Budget(Part):
+    """At most so many `messages`, or so many `yen`, in a month of LINE's (Asia/Tokyo); with both, whichever is less."""
+
+    messages: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    yen: int | None = Field(default=None, ge=1, le=1_000_000_000)
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.messages is None and self.yen is None:
+            raise ValueError("a budget has `messages`, `yen`, or both; for example {messages: 5000}")
+        return self
+
+    def messages_at(self, price: Decimal | None) -> int:
+        """How many messages it allows at a price of so many yen each. Of yen and no price, none: nobody can tell."""
+        allowed = [] if self.messages is None else [self.messages]
+        if self.yen is not None:
+            allowed.append(0 if price is None else int(self.yen / price))
+        return min(allowed)
 
 
 class Late(Part):

@@ -36,6 +36,7 @@ from todoke_shared.campaigns.entering import (
     Schedule,
 )
 from todoke_shared.campaigns.limits import (
+    Budget,
     Cap,
     Consent,
     Late,
@@ -76,6 +77,7 @@ __all__ = [
     "Again",
     "AgainAfter",
     "Ask",
+    "Budget",
     "Campaign",
     "Cap",
     "Coupon",
@@ -135,6 +137,7 @@ class Campaign(Part):
     holdout: int = Field(default=0, ge=0, le=50, exclude_if=operator.not_)
     quiet_hours: QuietHoursOrNone = None
     caps: tuple[Cap, ...] = Field(default=(), max_length=10, exclude_if=operator.not_)
+    budget: Budget | None = None
     consent: Consent = Field(default_factory=lambda told: consent_of(told.get("lane")))
     expires: Duration | None = None
     late: Late = Field(default=Late(), exclude_if=lambda late: late == Late())

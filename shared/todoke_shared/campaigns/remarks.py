@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from todoke_shared.campaigns.durations import format_duration
-from todoke_shared.campaigns.limits import QuietHours
+from todoke_shared.campaigns.limits import Budget, QuietHours
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.steps import Ask, If, Send, Step, Stop, branches_of, walk
 from todoke_shared.conditions import All, Any_, Compare, Condition, Not, parse_condition
@@ -17,6 +17,8 @@ _YEN = 3
 def remarks(campaign: Campaign) -> Iterator[str]:
     """A sentence each."""
     yield _cost(campaign)
+    if campaign.budget is not None:
+        yield _budget(campaign.budget)
     if campaign.enter.kind == "schedule":
         yield from _broadcast(campaign)
     unsent = campaign.messages.keys() - {step.send for step in _sends(campaign)} - _questions(campaign)
@@ -68,6 +70,12 @@ def _cost(campaign: Campaign) -> str:
         f"at most {most} {'message' if most == 1 else 'messages'} to each who comes in{held}; each counts towards the "
         f"month's quota, and beyond it LINE asks at most about {_YEN * most} yen a person"
     )
+
+
+def _budget(budget: Budget) -> str:
+    yen = None if budget.yen is None else f"{budget.yen:,} yen at its account's `price_yen`"
+    messages = None if budget.messages is None else f"{budget.messages:,} messages"
+    return f"in a month it stops at {' or '.join(told for told in (messages, yen) if told)}; what is beyond is held"
 
 
 def _broadcast(campaign: Campaign) -> Iterator[str]:

@@ -37,6 +37,7 @@ KEYS: dict[str, str] = {
     "holdout": "Percent of people, 0 to 50, who get nothing and are compared.",
     "quiet_hours": "No message in these hours. Default: those of the shop for marketing, none for transactional.",
     "caps": "At most so many messages of this campaign to one person within a time.",
+    "budget": "At most so many messages or yen in a month; what is beyond is held until the next, or a higher budget.",
     "consent": "marketing: not to who said no. required: only to who said yes. none: nobody is asked.",
     "expires": "How long after it was due a message is still useful.",
     "late": "What becomes of a step that is late by more than `after`. Default: 1h, send.",

@@ -42,7 +42,8 @@ GRANT SELECT ON segmenter.published_states, segmenter.published_identities, segm
 GRANT SELECT ON segmenter.current_segments TO todoke_scheduler;
 
 -- name: scheduler!
--- Its own tables; published: the campaigns, in all versions and in the one in force.
+-- Its own tables; published: the campaigns, in all versions and in the one in force; to the dispatcher alone what
+-- broadcasts will come to.
 REVOKE ALL ON ALL TABLES IN SCHEMA scheduler FROM todoke_ingest, todoke_segmenter, todoke_dispatcher;
 GRANT USAGE ON SCHEMA scheduler TO todoke_scheduler, todoke_segmenter, todoke_dispatcher, todoke_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA scheduler TO todoke_scheduler;
@@ -50,6 +51,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA scheduler TO todoke_scheduler;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA scheduler TO todoke_scheduler;
 GRANT SELECT ON scheduler.published_campaigns, scheduler.current_campaigns TO todoke_segmenter, todoke_dispatcher;
 GRANT SELECT ON scheduler.current_campaigns TO todoke_ingest;
+GRANT SELECT ON scheduler.published_broadcasts TO todoke_dispatcher;
 
 -- name: dispatcher!
 -- Its own tables; published: where tracked links lead, and, to the scheduler alone, what became of each message.

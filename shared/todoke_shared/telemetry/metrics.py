@@ -71,3 +71,18 @@ DELIVERIES = Counter(
 )
 FREE_REPLIES = Counter("todoke_free_replies_total", "Messages that left free of charge, with a reply", ["campaign"])
 WAITING = Gauge("todoke_deliveries_waiting", "Messages stored and not yet settled", ["lane"])
+QUOTA_USED = Gauge(
+    "todoke_quota_used", "Messages of this month: ours, and those that LINE counts beyond them", ["account"]
+)
+QUOTA_LIMIT = Gauge(
+    "todoke_quota_limit", "The month's messages: the configured limit or LINE's, the lower", ["account"]
+)
+QUOTA_FORECAST = Gauge("todoke_quota_forecast", "Messages that this month comes to, if nothing stops them", ["account"])
+QUOTA_LINE = Gauge("todoke_quota_line_used", "What LINE itself counted when it was last asked", ["account"])
+QUOTA_ASKED = Counter(
+    "todoke_quota_asked_total",
+    "LINE asked for its count of the month; outcome: answered, failed",
+    ["account", "outcome"],
+)
+BUDGET_USED = Gauge("todoke_budget_used", "Messages of this month of a campaign with a budget", ["campaign"])
+BUDGET_LIMIT = Gauge("todoke_budget_limit", "The messages that its budget allows a month", ["campaign"])

@@ -76,6 +76,7 @@ messages:
   question:
     - {type: text, text: お肌のタイプは？}
 links: {per: person, except: [app.shop.example]}
+budget: {messages: 5000, yen: 10000}
 """
 """Every key and every step."""
 

@@ -1,5 +1,6 @@
 """The file of accounts: secrets are named in it, kept elsewhere, and never shown."""
 
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 
@@ -40,6 +41,18 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path) -> Non
     assert config.accounts["main"].channel_secrets == (SECRET, f"{SECRET}-token")
     assert config.accounts["main"].access_token == f"{SECRET}-from-file"
     assert (config.accounts["main"].shop, config.accounts["main"].monthly_limit) == ("main", None)
+
+
+def test_a_message_has_a_price_beyond_what_the_plan_covers(tmp_path: Path) -> None:
+    """In yen and parts of them; without a word of it nobody has said."""
+    told = "    monthly_limit: 40000\n    price_yen: 2.8\n    included: 30000\n"
+    main = load_config(write(tmp_path, account(more=told))).accounts["main"]
+    assert (main.monthly_limit, main.price_yen, main.included) == (40000, Decimal("2.8"), 30000)
+    silent = load_config(write(tmp_path, account())).accounts["main"]
+    assert (silent.price_yen, silent.included) == (None, 0)
+    for wrong in ("price_yen: 0", "price_yen: cheap", "included: -1"):
+        with pytest.raises(ConfigError, match=f"accounts.main.{wrong.partition(':')[0]}"):
+            load_config(write(tmp_path, account(more=f"    {wrong}\n")))
 
 
 def test_without_a_file_there_is_the_simulators_account() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.shared.campaign_files import WHOLE, campaign_of, document_of, read
 from todoke_shared.campaigns.entering import AgainAfter, Enter, Every, Goal, Once, PerField
-from todoke_shared.campaigns.limits import Cap, Late, QuietHours
+from todoke_shared.campaigns.limits import Budget, Cap, Late, QuietHours
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.campaigns.steps import (
@@ -72,6 +72,7 @@ def test_the_campaign_says_who_when_and_what_for() -> None:
     assert (campaign.holdout, campaign.consent, campaign.running) == (10, "required", "move")
     assert campaign.quiet_hours == QuietHours(start=time(22), end=time(8))
     assert campaign.caps == (Cap(messages=1, within=timedelta(days=1)), Cap(messages=3, within=timedelta(days=30)))
+    assert campaign.budget == Budget(messages=5000, yen=10000)
     assert (campaign.late, campaign.expires) == (Late(after=timedelta(hours=2), then="skip"), timedelta(days=1))
 
 

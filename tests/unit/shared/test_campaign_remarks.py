@@ -53,6 +53,19 @@ def test_the_cost_is_told_for_a_person() -> None:
     assert next(remarks(campaign_of(steps=[{"tag": "a"}]))) == "it sends no messages, and so costs nothing"
 
 
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"messages": 5000}, "5,000 messages"),
+        ({"yen": 10_000}, "10,000 yen at its account's `price_yen`"),
+        ({"messages": 5000, "yen": 10_000}, "5,000 messages or 10,000 yen at its account's `price_yen`"),
+    ],
+)
+def test_a_budget_is_told_with_what_it_does(budget: dict[str, int], words: str) -> None:
+    """It stops, and loses nothing."""
+    assert said(budget=budget) == [f"in a month it stops at {words}; what is beyond is held"]
+
+
 def test_nothing_more_is_said_of_a_plain_campaign() -> None:
     """Remarks are for what is unusual."""
     assert said() == []

@@ -70,6 +70,8 @@ def test_an_editor_knows_the_whole_language() -> None:
         ("  on: line.message", "  keywords: [a]", "enter"),
         ("    within: 14d", "    within: 14", "goal/0/within"),
         ('{from: "22:00", to: "08:00"}', '{from: "22:00"}', "quiet_hours"),
+        ("{messages: 5000, yen: 10000}", "{messages: some}", "budget/messages"),
+        ("{messages: 5000, yen: 10000}", "{month: 5000}", "budget"),
         ("  - wait: 1h", "  - wiat: 1h", "steps/0"),
         ("  - wait: 1h", "  - wait: {until: fridy 12:00}", "steps/0/wait/until"),
         ("  - wait: 1h", "  - wait: {days: three, at: '20:00'}", "steps/0/wait/days"),

@@ -12,11 +12,13 @@ import asyncpg
 import typer
 from typer.core import TyperGroup
 
-from todoke_dispatcher.settings import DispatcherSettings
-from todoke_local.broadcast_view import audience_of, count_audience, messages_each, room_left, sample
+from todoke_dispatcher.books import Books
+from todoke_local.broadcast_cost import Fit, When, cost_words, fit_of, messages_words
+from todoke_local.broadcast_view import audience_of, count_audience, messages_each, sample
 from todoke_local.campaign_check import check_campaigns
 from todoke_local.link_check import link_remarks
 from todoke_local.listing import print_list, shop_time
+from todoke_local.names import check_account
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters import broadcasts
@@ -64,10 +66,14 @@ def send(
         str | None, typer.Option(help="When instead, where it goes once: `now`, or a local time, `2026-12-24 10:00`")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    as_far_as_it_fits: Annotated[
+        bool,
+        typer.Option("--as-far-as-it-fits", help="Also where the month has too little room: what is beyond it is held"),
+    ] = False,
 ) -> None:
     """Show how many people it is for, what it takes of the month and how it reads; then, if you say so, have it go."""
     file = Path(what)
-    asyncio.run(_send(LocalSettings(), file if file.is_file() else what, at, yes=yes))
+    asyncio.run(_send(LocalSettings(), file if file.is_file() else what, at, yes=yes, partly=as_far_as_it_fits))
 
 
 @app.command("list")
@@ -105,18 +111,25 @@ async def _open(settings: LocalSettings) -> AsyncIterator[_Rooms]:
         yield _Rooms(scheduler, segmenter, dispatcher, await open_clock(scheduler))
 
 
-async def _send(settings: LocalSettings, what: Path | str, at: str | None, *, yes: bool) -> None:
+async def _send(settings: LocalSettings, what: Path | str, at: str | None, *, yes: bool, partly: bool) -> None:
     async with _open(settings) as rooms:
         now = rooms.clock.now()
         published = await _campaign(settings, rooms, what)
         campaign = published.campaign if at is None else _going_at(published.campaign, at, now)
         due = _due(campaign, now)
-        await _show(settings, rooms, PublishedCampaign(published.version, campaign), due)
+        fit = await _show(settings, rooms, PublishedCampaign(published.version, campaign), due)
+        if not fit.fits and not partly:
+            raise ValueError(
+                f"it does not fit into the month of account {campaign.account}, and nothing was planned. Raise the "
+                "account's `monthly_limit`, narrow the audience, or give --as-far-as-it-fits: the rest is then held "
+                "until the month turns or the limit is raised"
+            )
         if not yes and not typer.confirm("Send it?"):
             raise typer.Exit(1)
         if campaign is not published.campaign or isinstance(what, Path):
             await publish(rooms.scheduler, [campaign])
         await _plan(rooms, campaign.campaign, due)
+        await broadcasts.expect(rooms.scheduler, campaign.campaign, due, fit.goes)
         typer.echo(f"{campaign.campaign}: goes at {shop_time(due)}; `todoke broadcast list` shows how far it is")
 
 
@@ -167,7 +180,7 @@ async def _plan(rooms: _Rooms, name: str, due: datetime) -> None:
         raise ValueError(f"this broadcast of {shop_time(due)} is {known[0].state}; give another time with --at")
 
 
-async def _show(settings: LocalSettings, rooms: _Rooms, published: PublishedCampaign, due: datetime) -> None:
+async def _show(settings: LocalSettings, rooms: _Rooms, published: PublishedCampaign, due: datetime) -> Fit:
     campaign, now = published.campaign, rooms.clock.now()
     audience = await audience_of(rooms.segmenter, campaign)
     count = await count_audience(rooms.segmenter, campaign, audience, now)
@@ -177,7 +190,13 @@ async def _show(settings: LocalSettings, rooms: _Rooms, published: PublishedCamp
         f"people    {_in_words(count)}" + (f", {campaign.holdout}% of them held out" if campaign.holdout else "")
     )
     messages = round(count.people * (100 - campaign.holdout) / 100) * messages_each(published)
-    typer.echo(f"messages  {await _cost(settings, rooms, campaign, messages)}")
+    config, wall = read_config(settings.config), rooms.clock.wall()
+    check_account(config, campaign.account)
+    books = Books(config.accounts, settings.transactional_reserve)
+    async with rooms.dispatcher.acquire() as connection:
+        fit = await fit_of(connection, books, campaign, messages, When(due - now + wall, now, wall))
+    typer.echo(f"messages  {messages_words(fit)}")
+    typer.echo(f"cost      {cost_words(fit)}")
     if campaign.enter.rate:
         seconds = count.people / campaign.enter.rate
         typer.echo(f"takes     {_roughly(timedelta(seconds=seconds))}, at {campaign.enter.rate} people a second")
@@ -187,20 +206,7 @@ async def _show(settings: LocalSettings, rooms: _Rooms, published: PublishedCamp
         typer.echo(f"to {seen.person}")
         for text in seen.texts:
             typer.echo("\n".join(f"  {line}" for line in text.splitlines()))
-
-
-async def _cost(settings: LocalSettings, rooms: _Rooms, campaign: Campaign, messages: int) -> str:
-    config = read_config(settings.config)
-    account = config.accounts.get(campaign.account)
-    limit = account.monthly_limit if account else None
-    reserve: float = DispatcherSettings.model_fields["transactional_reserve"].default
-    room = await room_left(rooms.dispatcher, campaign, limit, reserve, rooms.clock.wall())
-    words = f"up to {messages:,}"
-    if room is None:
-        return f"{words}; no limit of the month is configured (`monthly_limit`), LINE's own holds"
-    if messages > room:
-        return f"{words}, {messages - room:,} more than the {room:,} that the month has left: those would not be sent"
-    return f"{words}, {messages / room:.0%} of the {room:,} that the month has left" if room else words
+    return fit
 
 
 async def _list(settings: LocalSettings) -> list[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""`todoke channels list|resume|unpark`: LINE accounts whose messages stand still."""
+"""`todoke channels list|resume`: LINE accounts whose messages stand still."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,6 @@ import typer
 
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.operating import ListedChannel, list_channels
-from todoke_dispatcher.domain.quota import month_of
 from todoke_local.listing import print_list, shop_time
 from todoke_local.settings import LocalSettings
 from todoke_shared.postgres.fleet_clock import sample_clock
@@ -43,21 +42,7 @@ def resume(account: AccountName) -> None:
     was = f"was stopped ({found.stopped})" if found.stopped else "was not stopped"
     typer.echo(f"{account} {was}; its {found.held:,} held messages go on")
     if found.parked:
-        typer.echo(f"but LINE says that its month is used up ({found.parked}): `todoke channels unpark {account}`")
-
-
-@app.command("unpark")
-def unpark(account: AccountName) -> None:
-    """Let an account send again whose month LINE had called used up: with a bigger plan, or more room in it."""
-
-    async def work(connection: Connection, wall: datetime) -> ListedChannel:
-        found = await _find(connection, account, wall)
-        await channels.unpark(connection, account, month_of(wall))
-        return found
-
-    found = _run(work)
-    was = f"was parked ({found.parked})" if found.parked else "was not parked"
-    typer.echo(f"{account} {was}; its {found.held:,} held messages go on as far as its monthly_limit lets them")
+        typer.echo(f"but LINE says that its month is used up ({found.parked}): `todoke quota unpark {account}`")
 
 
 async def _find(connection: Connection, account: str, wall: datetime) -> ListedChannel:

@@ -1,17 +1,20 @@
 """What all dispatchers share about a LINE account: whether it may send, its time slots, its month."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import asyncpg
+
 from todoke_dispatcher.domain.decide import Channel
-from todoke_dispatcher.domain.quota import Parked, QuotaBook
+from todoke_dispatcher.domain.quota import Parked, Places, QuotaBook, lower_of, month_after
 from todoke_dispatcher.domain.rate import HORIZON, Slots, spacing_us, to_us
-from todoke_shared.contracts.requests import Lane
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
 _SQL = load_queries("todoke_dispatcher.adapters", "channels.sql")
+LANES = ("transactional", "marketing")
+"""In the order in which the statements take their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +64,41 @@ async def lock_quota(connection: Connection, account: str, month: date, limit: i
     if row is None:
         await connection.execute(_SQL["add_quota"], account, month)
         row = await connection.fetchrow(_SQL["lock_quota"], account, month)
-    return QuotaBook(month, limit, reserve, **(dict(row) if row else {}))
+    return _book(month, limit, reserve, row)
 
 
 async def read_quota(connection: Connection, account: str, month: date, limit: int | None, reserve: float) -> QuotaBook:
     """The month's book as it stands, to decide whether a look is worth it."""
     row = await connection.fetchrow(_SQL["read_quota"], account, month)
-    return QuotaBook(month, limit, reserve, **(dict(row) if row else {}))
+    return _book(month, limit, reserve, row)
 
 
-async def reserve(connection: Connection, account: str, month: date, lanes: Sequence[Lane], limit: int | None) -> None:
-    """Take one of the month for each of `lanes`. QuotaExceededError when they do not fit under `limit`."""
-    counts = lanes.count("transactional"), lanes.count("marketing")
-    if not await connection.fetchrow(_SQL["reserve_quota"], account, month, *counts, limit):
-        raise QuotaExceededError(f"account {account}: {len(lanes)} messages do not fit into the monthly limit")
+def _book(month: date, limit: int | None, reserve: float, row: asyncpg.Record | None) -> QuotaBook:
+    if row is None:
+        return QuotaBook(month, limit, reserve)
+    told = dict(row)
+    return QuotaBook(month, lower_of(limit, told.pop("line_limit")), reserve, **told)
 
 
-async def give_back(connection: Connection, account: str, month: date, lanes: Sequence[Lane]) -> None:
-    """Give one of the month back for each of `lanes`: LINE has definitively not taken them."""
-    counts = lanes.count("transactional"), lanes.count("marketing")
-    await connection.execute(_SQL["give_back_quota"], account, month, *counts)
+async def reserve(connection: Connection, account: str, today: date, places: Places, limit: int | None) -> None:
+    """Take these places of today's month. QuotaExceededError when they do not fit under `limit`, or LINE's own."""
+    month, counts = today.replace(day=1), _by_lane(places)
+    if not await connection.fetchrow(_SQL["reserve_quota"], account, month, *counts, limit, today):
+        raise QuotaExceededError(f"account {account}: {sum(counts)} messages do not fit into the monthly limit")
+
+
+async def give_back(connection: Connection, account: str, month: date, places: Places, today: date) -> None:
+    """Give these places of the month back: LINE has definitively not taken them. They leave the count of today's day.
+
+    Once the month is over, that of its last day.
+    """
+    day = min(today, month_after(month) - timedelta(days=1))
+    await connection.execute(_SQL["give_back_quota"], account, month, *_by_lane(places), day)
+
+
+def _by_lane(places: Places) -> tuple[int, int]:
+    by_lane = [sum(number for (lane, _), number in places.items() if lane == one) for one in LANES]
+    return by_lane[0], by_lane[1]
 
 
 async def park(connection: Connection, account: str, month: date, parked: Parked) -> None:
@@ -103,6 +121,6 @@ async def resume(connection: Connection, account: str) -> None:
     await connection.execute(_SQL["resume"], account)
 
 
-async def unpark(connection: Connection, account: str, month: date) -> None:
-    """An operator knows that LINE takes messages again this month."""
-    await connection.execute(_SQL["unpark"], account, month)
+async def unpark(connection: Connection, account: str, month: date) -> bool:
+    """An operator knows that LINE takes messages again this month; gives whether it was parked."""
+    return await connection.fetchrow(_SQL["unpark"], account, month) is not None

@@ -40,26 +40,40 @@ RETURNING granted, tat - granted * $5 AS first;
 
 -- name: lock_quota
 -- The month's row, locked: what is read here is what the reservation is made from.
-SELECT transactional, marketing, parked FROM quotas WHERE account = $1 AND month = $2 FOR UPDATE;
+SELECT transactional, marketing, elsewhere, line_limit, parked FROM quotas
+ WHERE account = $1 AND month = $2 FOR UPDATE;
 
 -- name: read_quota
 -- The month's row as it stands.
-SELECT transactional, marketing, parked FROM quotas WHERE account = $1 AND month = $2;
+SELECT transactional, marketing, elsewhere, line_limit, parked FROM quotas WHERE account = $1 AND month = $2;
 
 -- name: add_quota!
 -- A month begins.
 INSERT INTO quotas (account, month) VALUES ($1, $2) ON CONFLICT DO NOTHING;
 
 -- name: reserve_quota
--- Before the attempt. The condition holds whatever the caller believes: both lanes together never pass the limit.
-UPDATE quotas SET transactional = transactional + $3, marketing = marketing + $4
- WHERE account = $1 AND month = $2
-   AND ($5::bigint IS NULL OR transactional + marketing + $3::bigint + $4::bigint <= $5)
-RETURNING account;
+-- Before the attempt, counted for the day $6 too. The condition holds whatever the caller believes: both lanes together
+-- never pass the limit $5, nor LINE's own (least: NULL is no limit).
+WITH reserved AS (
+    UPDATE quotas SET transactional = transactional + $3, marketing = marketing + $4
+     WHERE account = $1 AND month = $2
+       AND (least($5::bigint, line_limit) IS NULL
+            OR transactional + marketing + elsewhere + $3::bigint + $4::bigint <= least($5, line_limit))
+    RETURNING account
+), counted AS (
+    INSERT INTO quota_days AS d (account, day, messages) SELECT account, $6, $3 + $4 FROM reserved
+    ON CONFLICT (account, day) DO UPDATE SET messages = d.messages + excluded.messages
+)
+SELECT account FROM reserved;
 
 -- name: give_back_quota!
--- LINE has definitively not taken these.
-UPDATE quotas SET transactional = transactional - $3, marketing = marketing - $4 WHERE account = $1 AND month = $2;
+-- LINE has definitively not taken these. They leave the day $5, whichever they came with: a month's days add up to it.
+WITH given AS (
+    UPDATE quotas SET transactional = transactional - $3, marketing = marketing - $4 WHERE account = $1 AND month = $2
+    RETURNING account
+)
+INSERT INTO quota_days AS d (account, day, messages) SELECT account, $5, -($3::bigint + $4::bigint) FROM given
+ON CONFLICT (account, day) DO UPDATE SET messages = d.messages + excluded.messages;
 
 -- name: park!
 -- LINE says that the month is used up; what stands still only grows until the month ends or an operator clears it.
@@ -78,6 +92,6 @@ UPDATE channels SET paused_until = greatest(paused_until, $2) WHERE account = $1
 -- An operator has mended what stopped the channel.
 UPDATE channels SET stopped = NULL, paused_until = '-infinity' WHERE account = $1;
 
--- name: unpark!
+-- name: unpark
 -- An operator knows that LINE takes messages again this month.
-UPDATE quotas SET parked = NULL WHERE account = $1 AND month = $2;
+UPDATE quotas SET parked = NULL WHERE account = $1 AND month = $2 AND parked IS NOT NULL RETURNING account;

@@ -1,6 +1,6 @@
 """The delivery ledger in PostgreSQL. Every method is one statement on the caller's connection, in its transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -122,9 +122,15 @@ async def store(connection: Connection, changed: Sequence[Delivery], wall: datet
     return {row["message_id"] for row in rows}
 
 
-async def release_held(connection: Connection, account: str, lane: Lane, wall: datetime, limit: int) -> int:
-    """Let up to `limit` held deliveries of a lane wait again, the oldest first; gives how many."""
-    return len(await connection.fetch(_SQL["release_held"], account, lane, wall, limit))
+async def release_held(  # noqa: PLR0913 - whose, and how many
+    connection: Connection, account: str, lane: Lane, *, wall: datetime, limit: int, rooms: Mapping[str, int]
+) -> int:
+    """Let up to `limit` held deliveries of a lane wait again, the oldest first; gives how many.
+
+    `rooms`: how many at most of campaigns that have a budget.
+    """
+    columns = list(rooms), list(rooms.values())
+    return len(await connection.fetch(_SQL["release_held"], account, lane, wall, limit, *columns))
 
 
 async def release_expired(connection: Connection, now: datetime, wall: datetime, limit: int) -> int:

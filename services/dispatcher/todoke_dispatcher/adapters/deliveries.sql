@@ -70,12 +70,30 @@ UPDATE deliveries d
 RETURNING d.message_id;
 
 -- name: release_held
--- The oldest held messages of a lane whose channel may send again.
+-- The oldest held messages of a lane whose channel may send again, of a campaign $5 at most its room $6. Each campaign is
+-- found by a step along the index, and its messages by themselves: those of one without room are not even read.
+WITH RECURSIVE campaigns AS (
+    (SELECT coalesce(campaign, '') AS campaign FROM deliveries
+      WHERE account = $1 AND lane = $2 AND state = 'held' ORDER BY coalesce(campaign, '') LIMIT 1)
+    UNION ALL
+    SELECT (SELECT coalesce(d.campaign, '') FROM deliveries d
+             WHERE d.account = $1 AND d.lane = $2 AND d.state = 'held' AND coalesce(d.campaign, '') > c.campaign
+             ORDER BY coalesce(d.campaign, '') LIMIT 1)
+      FROM campaigns c WHERE c.campaign IS NOT NULL
+), oldest AS (
+    SELECT of_one.message_id
+      FROM campaigns c
+      LEFT JOIN unnest($5::text[], $6::bigint[]) AS r (campaign, room) USING (campaign)
+     CROSS JOIN LATERAL (
+        SELECT message_id FROM deliveries d
+         WHERE d.account = $1 AND d.lane = $2 AND d.state = 'held' AND coalesce(d.campaign, '') = c.campaign
+         ORDER BY next_attempt_at LIMIT least(r.room, $4::bigint)
+     ) AS of_one
+)
 UPDATE deliveries SET state = 'waiting', next_attempt_at = $3, reason = NULL, changed_at = $3
  WHERE message_id IN (
-    SELECT message_id FROM deliveries
-     WHERE account = $1 AND lane = $2 AND state = 'held'
-     ORDER BY next_attempt_at LIMIT $4 FOR UPDATE SKIP LOCKED
+    SELECT d.message_id FROM oldest JOIN deliveries d USING (message_id) WHERE d.state = 'held'
+     ORDER BY d.next_attempt_at LIMIT $4::bigint FOR UPDATE OF d SKIP LOCKED
  )
 RETURNING message_id;
 

@@ -1,4 +1,4 @@
-"""LINE's endpoints for sending and for rich menus over HTTP.
+"""LINE's endpoints for sending, for rich menus and for the month over HTTP.
 
 aiohttp, not line-bot-sdk: a seventh of the CPU a message (LINE-API.md: other).
 """
@@ -29,7 +29,7 @@ _LONGEST_ANSWER = 64 * 1024
 
 
 class LineClient:
-    """A `LinePort` on an aiohttp session."""
+    """A `LinePort` and `MonthPort` on an aiohttp session."""
 
     def __init__(self, session: aiohttp.ClientSession, api_url: str, tokens: ChannelTokens) -> None:
         self._session = session
@@ -71,6 +71,11 @@ class LineClient:
         if found.status != 200:
             return found
         return await self._call("POST", f"/user/{to}/richmenu/{_menu_id(found.body)}", account)
+
+    async def month(self, account: str) -> tuple[Answer, Answer]:
+        """Two requests, no retry. Raises as `push` does."""
+        limit = await self._call("GET", "/message/quota", account)
+        return limit, await self._call("GET", "/message/quota/consumption", account)
 
     async def _call(self, method: str, path: str, account: str) -> Answer:
         token = self._tokens.token(account)

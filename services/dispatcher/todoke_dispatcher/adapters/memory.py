@@ -15,6 +15,8 @@ Fault = Literal[
 
 _MENUS = UUID("6a9b1a5e-1111-4000-8000-000000000000")
 _REPLIES = UUID("6a9b1a5e-2222-4000-8000-000000000000")
+_READING = "reading"
+"""The request id of what changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class AcceptedRequest:
 
 @dataclass
 class MemoryLine:
-    """A `LinePort`. Retry keys live until `forget_keys`; `quota` None = no monthly limit.
+    """A `LinePort` and `MonthPort`. Retry keys live until `forget_keys`; `quota` None = no monthly limit.
 
     `accounts` are those whose token LINE knows; `faults` meet the coming requests in turn, one each. A request to any
     of the `never_existed`, user ids that nobody has, is refused.
@@ -40,6 +42,8 @@ class MemoryLine:
     quota: int | None = None
     is_down: bool = False
     """Whatever is asked, the answer is a proxy's page of garbage."""
+    by_hand: int = 0
+    """Messages that somebody has sent in LINE's own manager."""
     faults: deque[Fault] = field(default_factory=deque)
     never_existed: frozenset[str] = frozenset()
     accepted: list[AcceptedRequest] = field(default_factory=list)
@@ -88,6 +92,18 @@ class MemoryLine:
         """Answer as LINE does, the faults as in `push`."""
         request_id = str(uuid5(_MENUS, f"{account}|{to}|{alias}"))
         return self._answer(account, request_id, lambda: self._link(account, to, alias, request_id))
+
+    async def month(self, account: str) -> tuple[Answer, Answer]:
+        """Answer as LINE does, the faults as in `push`: each of the two requests may meet one."""
+        limit = {"type": "none"} if self.quota is None else {"type": "limited", "value": self.quota}
+        first = self._answer(account, _READING, lambda: Answer(200, dumps(limit), _READING))
+        return first, self._answer(
+            account, _READING, lambda: Answer(200, dumps({"totalUsage": self.usage()}), _READING)
+        )
+
+    def usage(self) -> int:
+        """What LINE counts this month."""
+        return self.by_hand + sum(len(each.to) for each in self.accepted)
 
     def _link(self, account: str, to: str, alias: str | None, request_id: str) -> Answer:
         if alias is None:
@@ -139,7 +155,7 @@ class MemoryLine:
             return _refusal(400, "The request body has 1 error(s)", request.request_id)
         if not self.never_existed.isdisjoint(request.to):
             return _refusal(400, "Failed to send messages", request.request_id)
-        if self.quota is not None and self.paid + len(request.to) > self.quota:
+        if self.quota is not None and self.usage() + len(request.to) > self.quota:
             return _refusal(429, "You have reached your monthly limit.", request.request_id)
         self._by_key[key] = request
         self.accepted.append(request)

@@ -65,6 +65,7 @@ async def add(connection: Connection, formed: Sequence[Multicast], wall: datetim
                 each.next_attempt_at,
                 each.quota_month,
                 each.crowd,
+                each.campaign,
             )
             for each in formed
         ],

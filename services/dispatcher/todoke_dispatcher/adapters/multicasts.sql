@@ -14,8 +14,8 @@ SELECT message_id, request, epoch, claims, attempts, next_attempt_at, expires_at
 -- name: add_multicast!
 -- A group with its recipients, body and key, before its first attempt.
 INSERT INTO multicasts (id, account, members, body, retry_key, parent, expires_at, next_attempt_at, quota_month, crowd_id,
-                        state, formed_at, changed_at)
-VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $1, $1);
+                        campaign, state, formed_at, changed_at)
+VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'waiting', $1, $1);
 
 -- name: join_multicasts!
 -- The members of new groups, whole groups at a time. They are locked by lock_fresh, or are their group's already.
@@ -28,7 +28,7 @@ UPDATE deliveries d
 -- name: lock_due_multicasts
 -- Groups to ask LINE about, the oldest first. A lease that has run out is due like a retry.
 SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguous, first_attempt_at, next_attempt_at,
-       attempts, claims, quota_month, reason, line_request_id, crowd_id AS crowd
+       attempts, claims, quota_month, campaign, reason, line_request_id, crowd_id AS crowd
   FROM multicasts
  WHERE account = $1 AND state IN ('waiting', 'attempting') AND next_attempt_at <= $2
  ORDER BY next_attempt_at
@@ -38,7 +38,7 @@ SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguo
 -- name: lock_over_multicasts
 -- Groups that LINE may have taken at $2 or before, and nobody asks about now ($3).
 SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguous, first_attempt_at, next_attempt_at,
-       attempts, claims, quota_month, reason, line_request_id, crowd_id AS crowd
+       attempts, claims, quota_month, campaign, reason, line_request_id, crowd_id AS crowd
   FROM multicasts
  WHERE account = $1 AND state = 'attempting' AND ambiguous AND first_attempt_at <= $2 AND next_attempt_at <= $3
  ORDER BY next_attempt_at

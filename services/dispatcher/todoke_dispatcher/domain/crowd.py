@@ -74,6 +74,7 @@ class Crowd:
             expires_at=self.expires_at,
             next_attempt_at=wall,
             quota_month=month,
+            campaign=self.campaign,
             crowd=self.id,
         )
 

@@ -69,9 +69,8 @@ def _must_stand(  # noqa: PLR0913 - the whole of a decision
 ) -> Sent | None:
     if (stands := must_stand_by(sent, channel, wall=wall)) is not None:
         return stands
-    if book.parks(lane) or not (book.holds(sent) or book.admits(lane, messages)):
-        return stand_still(sent, wall, "monthly limit")
-    return None
+    reason = book.refuses(sent, lane, messages)
+    return stand_still(sent, wall, reason) if reason else None
 
 
 def must_stand_by(sent: Sent, channel: Channel, *, wall: datetime) -> Sent | None:

@@ -120,6 +120,11 @@ class Delivery:
     reason: str | None = None
     line_request_id: str | None = None
 
+    @property
+    def campaign(self) -> str | None:
+        """The campaign that owes it, if one does."""
+        return self.request.campaign
+
     def apply(self, event: Event) -> State:
         """The state after `event`. TransitionError when the table, or a message that may be out, forbids it."""
         after = TRANSITIONS.get((self.state, event))

@@ -1,4 +1,4 @@
-"""Which waiting messages leave together: those whose requests differ in nothing but the recipient.
+"""Which waiting messages leave together: those of one campaign whose requests differ in nothing but the recipient.
 
 Rules (LINE's reference, send multicast message; LINE-API.md: sending):
 - Up to 500 recipients a request, within LINE's limit of a body.
@@ -24,7 +24,7 @@ _RECIPIENT_BYTES = 36
 
 
 class Candidate(NamedTuple):
-    """A waiting marketing message that was never attempted by itself, rendered. `claims`: see `Delivery`.
+    """A waiting marketing message that was never attempted by itself, rendered. `claims`, `campaign`: see `Delivery`.
 
     A plain tuple: there may be a million of them.
     """
@@ -34,6 +34,7 @@ class Candidate(NamedTuple):
     content: bytes
     expires_at: datetime | None
     claims: int
+    campaign: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ class Grouped:
 
 def group(candidates: Iterable[Candidate]) -> Grouped:
     """Put together what may leave in one request."""
-    by_content: dict[bytes, list[Candidate]] = {}
+    by_content: dict[tuple[str | None, bytes], list[Candidate]] = {}
     for candidate in candidates:
-        by_content.setdefault(candidate.content, []).append(candidate)
+        by_content.setdefault((candidate.campaign, candidate.content), []).append(candidate)
     groups: list[list[Candidate]] = []
     alone: list[Candidate] = []
-    for content, alike in by_content.items():
+    for (_, content), alike in by_content.items():
         for people in _each_once(alike):
             for part in _parts(people, _capacity(content)):
                 if len(part) > 1:
@@ -74,6 +75,7 @@ def form(account: str, members: Sequence[Candidate], *, wall: datetime, month: d
         expires_at=min((member.expires_at for member in members if member.expires_at is not None), default=None),
         next_attempt_at=wall,
         quota_month=month,
+        campaign=first.campaign,
     )
 
 

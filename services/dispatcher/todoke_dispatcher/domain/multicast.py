@@ -59,8 +59,8 @@ class Multicast:
     """A row of the table of multicasts; fields that a delivery has too mean the same. Instants are UTC, LINE's time.
 
     `members` are message ids, in the order of the body's recipients. `expires_at` is when the first of them is no
-    longer useful, by the shop's time. `quota_month` is the month of which it holds one for each member. `crowd`: its
-    members are those of this crowd, and have no rows of their own (domain/crowd.py).
+    longer useful, by the shop's time. `quota_month` is the month of which it holds one for each member. `campaign` owes
+    every one of them. `crowd`: its members are those of this crowd, and have no rows of their own (domain/crowd.py).
     """
 
     id: UUID
@@ -77,6 +77,7 @@ class Multicast:
     attempts: int = 0
     claims: int = 0
     quota_month: date | None = None
+    campaign: str | None = None
     reason: str | None = None
     line_request_id: str | None = None
     crowd: UUID | None = None
@@ -148,6 +149,7 @@ def split(refused: Multicast, *, month: date | None, wall: datetime) -> tuple[li
                 expires_at=refused.expires_at,
                 next_attempt_at=wall,
                 quota_month=month,
+                campaign=refused.campaign,
             )
         )
     return halves, alone

@@ -139,6 +139,11 @@ async def plan(pool: "asyncpg.Pool[asyncpg.Record]", occurrences: Sequence[tuple
         await pool.execute(_SQL["plan"], ids, names, instants)
 
 
+async def expect(pool: "asyncpg.Pool[asyncpg.Record]", campaign: str, due_at: datetime, messages: int) -> None:
+    """Keep how many messages an occurrence will come to, unless it has begun."""
+    await pool.execute(_SQL["expect"], broadcast_id(campaign, due_at), messages)
+
+
 async def unplan(pool: "asyncpg.Pool[asyncpg.Record]", ids: Sequence[UUID]) -> None:
     """Forget these, if they have not begun."""
     if ids:

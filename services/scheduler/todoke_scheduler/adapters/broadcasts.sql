@@ -11,6 +11,10 @@ SELECT broadcast_id, campaign, due_at, due_at FROM unnest($1::uuid[], $2::text[]
     AS o (broadcast_id, campaign, due_at)
 ON CONFLICT (broadcast_id) DO NOTHING;
 
+-- name: expect!
+-- How many messages an occurrence will come to, as counted before it began.
+UPDATE broadcasts SET expected = $2 WHERE broadcast_id = $1 AND state = 'planned';
+
 -- name: planned
 -- What is planned and has not begun.
 SELECT b.broadcast_id, b.campaign, c.version, b.due_at
