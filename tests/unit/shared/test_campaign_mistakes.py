@@ -106,13 +106,13 @@ def steps(*lines: str) -> str:
          "write `- if: {…}` and put this step under its `then:`"),
         ("{favourite: tea, cups: 3, loves: [tea], member: true}", "{tags: [a]}", "53: steps[7].set: `tags` cannot be "
          "set: write `tag: name` or `untag: name`, which leave the other tags as they are"),
-        ("{messages: 5000, yen: 10000}", "{}", "64: budget: a budget has `messages`, `yen`, or both; "
+        ("{messages: 5000, yen: 10000}", "{}", "65: budget: a budget has `messages`, `yen`, or both; "
          "for example {messages: 5000}"),
-        ("{messages: 5000, yen: 10000}", "{messages: 0}", "64: budget.messages: "
+        ("{messages: 5000, yen: 10000}", "{messages: 0}", "65: budget.messages: "
          "Input should be greater than or equal to 1"),
-        ("{messages: 5000, yen: 10000}", "{message: 5000}", "64: budget.message: nobody reads this key; "
+        ("{messages: 5000, yen: 10000}", "{message: 5000}", "65: budget.message: nobody reads this key; "
          "check its spelling; did you mean `messages`?"),
-        ("{messages: 5000, yen: 10000}", "{yen: 2.5}", "64: budget.yen: write a whole number here"),
+        ("{messages: 5000, yen: 10000}", "{yen: 2.5}", "65: budget.yen: write a whole number here"),
         ("emit: custom.care-finished", "emit: order.placed", "56: steps[10].emit: a campaign tells events of your own: "
          "write `custom.` and a name"),
         ("stop: true", "stop: yes", "58: steps[11].stop: Input should be True"),

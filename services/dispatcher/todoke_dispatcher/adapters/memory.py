@@ -103,7 +103,7 @@ class MemoryLine:
 
     def usage(self) -> int:
         """What LINE counts this month."""
-        return self.by_hand + sum(len(each.to) for each in self.accepted)
+        return self.by_hand + self.paid
 
     def _link(self, account: str, to: str, alias: str | None, request_id: str) -> Answer:
         if alias is None:
