@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import asyncpg
 import typer
 from rich.console import Console
 
 from todoke_local.campaign_check import check_campaigns
+from todoke_local.in_room import Done, Work, in_room
 from todoke_local.listing import print_list, shop_time
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
@@ -33,7 +34,6 @@ app = typer.Typer(no_args_is_help=True, help="Write, check and publish campaigns
 
 Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder of them (default: TODOKE_CAMPAIGNS)")]
 Name = Annotated[str, typer.Argument(help="The campaign's name")]
-Result = TypeVar("Result")
 
 
 @app.command("check")
@@ -114,14 +114,8 @@ def schema() -> None:
     typer.echo(json.dumps(campaign_schema(), ensure_ascii=False, indent=2))
 
 
-def _with_the_scheduler(do: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Result]]) -> Result:
-    dsn = LocalSettings().need("postgres_dsn")
-
-    async def go() -> Result:
-        async with await open_pool(dsn, application="campaigns", schema="scheduler", size=1) as pool:
-            return await do(pool)
-
-    return asyncio.run(go())
+def _with_the_scheduler(work: Work[Done]) -> Done:
+    return in_room("scheduler", work, command="campaigns")
 
 
 def _row(listed: Listed) -> tuple[str, ...]:
