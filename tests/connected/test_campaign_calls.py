@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.documented import Ingest, open_ingest
 from todoke_ingest.adapters.campaigns import may_be_in_force
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.jsons import dumps
@@ -27,7 +26,6 @@ WELCOME = Campaign.model_validate(
 @pytest.fixture
 async def ingest(postgres_dsn: str) -> AsyncIterator[Ingest]:
     """One campaign is in force."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=1) as scheduler:
         await publish(scheduler, [WELCOME])
     async with (

@@ -17,12 +17,10 @@ from tests.support.ingest_server import ready_ingest, until
 from tests.unit.ingest.stand_ins import event
 from todoke_ingest.adapters.keys import IN_FORCE_SECONDS, KeyRing
 from todoke_ingest.domain.keys import Limit, hash_of, hint_of, new_key
-from todoke_ingest.main import MIGRATIONS
 from todoke_ingest.operator.issuing import KeyTerms, create_key, list_keys, revoke_key, rotate_key
 from todoke_local.cli import app
 from todoke_local.commands import keys as commands
 from todoke_shared.errors import SlowDownError
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -32,7 +30,6 @@ TERMS = KeyTerms(Limit(per_second=1000, burst=2000))
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Ingest's tables, as an operator's command sees them."""
-    await migrate(postgres_dsn, [MIGRATIONS])
     async with await open_pool(postgres_dsn, application="test", schema="ingest", size=6) as pool:
         yield pool
 

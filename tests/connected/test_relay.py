@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 
 from tests.support.memory_topics import MemoryTopics
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka import relay as relaying
 from todoke_shared.kafka.publish import MAX_RECORD_BYTES, size_of
@@ -33,7 +32,6 @@ SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """A room with an outbox."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="relay-test", schema="scheduler")
     yield pool
     await pool.close()

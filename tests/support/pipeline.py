@@ -21,7 +21,6 @@ from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_ingest.answers import Answer
 from todoke_ingest.handlers.intake import Intake
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.adapters.timers import next_due
 from todoke_scheduler.handlers import Scheduler
@@ -142,8 +141,7 @@ async def open_pipeline(
     segments: Iterable[Segment] = (),
     shops: Mapping[str, Shop] | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """A pipeline on an empty database. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours."""
-    await migrate_rooms(dsn)
+    """A pipeline on a database of its own. `campaigns`: the shipped ones by default. `shops`: caps and quiet hours."""
     async with AsyncExitStack() as stack:
         pools = {}
         for room in ("segmenter", "scheduler", "dispatcher"):
