@@ -51,10 +51,10 @@ async def test_a_campaign_that_is_not_in_force_is_not_found(ingest: Ingest, acti
 
 
 async def test_while_postgresql_is_away_every_name_is_taken(
-    postgres_dsn: str, caplog: pytest.LogCaptureFixture
+    empty_postgres_dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The scheduler's dead letter tells which was none; the log tells an operator why it was not asked."""
-    async with await open_pool(postgres_dsn, application="test", schema="ingest", size=1) as pool:
+    async with await open_pool(empty_postgres_dsn, application="test", schema="ingest", size=1) as pool:
         with pytest.raises(asyncpg.UndefinedTableError):
             await pool.fetchval("SELECT FROM scheduler.current_campaigns")
         assert await may_be_in_force(pool, "welcom")

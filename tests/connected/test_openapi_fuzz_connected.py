@@ -16,7 +16,7 @@ from todoke_shared.postgres.pool import open_pool
 
 LONG = os.environ.get("TODOKE_TEST_LONG") == "1"
 BOUNDED = settings(
-    max_examples=1000 if LONG else 100,
+    max_examples=1000 if LONG else 40,
     deadline=None,
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
