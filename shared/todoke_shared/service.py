@@ -141,9 +141,14 @@ class _Server(uvicorn.Server):
     """uvicorn waits for the end of a startup before it stops; ours may wait for Kafka for ever."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.started:
+        if self.started:
+            super().handle_exit(sig, frame)
+            return
+        try:
+            # Not here: whatever line of the startup is being carried out would take the exit for its own failure.
+            asyncio.get_running_loop().call_soon_threadsafe(sys.exit, 0)
+        except RuntimeError:  # no loop runs yet
             sys.exit(0)
-        super().handle_exit(sig, frame)
 
 
 def server_config(app: ASGIApp, settings: Settings, port: int) -> uvicorn.Config:
