@@ -79,7 +79,6 @@ class Pipeline:
     sent: list[SentMessage]
     _handlers: Sequence[tuple[str, BatchHandler]]
     _relays: Mapping[str, Relay]
-    _noted: int = 0
 
     async def post(self, *events: dict[str, Any]) -> Answer:
         """Shop events through the HTTP door, and all that comes of them at this instant."""
@@ -129,18 +128,16 @@ class Pipeline:
         assert waiting is not None
         if waiting["line"]:
             moved += await self.dispatcher.send_some()
+            self._note_sent()
         for room, relay in self._relays.items():
             if waiting[room]:
                 moved += await relay.publish_some()
-        self._note_sent()
         return moved
 
     def _note_sent(self) -> None:
-        fresh = self.line.accepted[self._noted :]
-        self._noted += len(fresh)
-        for request in fresh:
-            text = loads(request.body)["messages"][0]["text"]
-            self.sent += [SentMessage(self.clock.now(), to, text) for to in request.to]
+        taken = [(to, request) for request in self.line.accepted for to in request.to]
+        for to, request in taken[len(self.sent) :]:
+            self.sent.append(SentMessage(self.clock.now(), to, loads(request.body)["messages"][0]["text"]))
 
     def sent_to(self, name: str) -> list[str]:
         """The texts that a person received, in order."""
