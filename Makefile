@@ -6,11 +6,13 @@ PYTHON ?= python3
 LOCAL_UV := .todoke/uv/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(LOCAL_UV))
 RUN := $(UV) run --frozen
-# The quick ones share nothing; the connected ones have servers of their own, file by file two at a time; what kills whole
-# processes has the machine to itself.
-QUICK_TESTS := tests/unit tests/pipeline
+# The quick ones keep every core busy; the long stories come first. The others wait more than they work, for Kafka, for
+# clocks, for processes that start: two at a time, even on few cores. Each worker has servers of its own.
+QUICK_TESTS := tests/pipeline tests/unit
 CONNECTED_TESTS := tests/contract tests/connected
 WHOLE_TESTS := tests/e2e
+ON_EACH_CORE := -n auto --dist worksteal
+TWO_AT_A_TIME := -n 2 --dist worksteal
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,15 +30,18 @@ demo: setup ## A day at a shop, from events to LINE messages, on this machine al
 	@$(RUN) todoke demo
 
 test: setup ## All tests; on Apache Kafka where Docker, or Java 17 and Maven, are there
-	@$(RUN) pytest -n auto $(QUICK_TESTS)
-	@$(RUN) pytest -n 2 --dist loadfile $(CONNECTED_TESTS)
-	@$(RUN) pytest $(WHOLE_TESTS)
+	@echo "1 of 3: units, and stories with a clock that obeys"
+	@$(RUN) pytest $(ON_EACH_CORE) $(QUICK_TESTS)
+	@echo "2 of 3: real Kafka and PostgreSQL"
+	@$(RUN) pytest $(TWO_AT_A_TIME) $(CONNECTED_TESTS)
+	@echo "3 of 3: whole processes, killed and stopped"
+	@$(RUN) pytest $(TWO_AT_A_TIME) $(WHOLE_TESTS)
 
 test-fast: setup ## Unit and pipeline tests alone
-	@$(RUN) pytest -n auto $(QUICK_TESTS)
+	@$(RUN) pytest $(ON_EACH_CORE) $(QUICK_TESTS)
 
 test-long: setup ## All tests in their long forms (more messages, more kills)
-	@TODOKE_TEST_LONG=1 $(RUN) pytest -n auto $(QUICK_TESTS)
+	@TODOKE_TEST_LONG=1 $(RUN) pytest $(ON_EACH_CORE) $(QUICK_TESTS)
 	@TODOKE_TEST_LONG=1 $(RUN) pytest $(CONNECTED_TESTS) $(WHOLE_TESTS)
 
 check: setup ## Format, lint, types, import boundaries, declared dependencies, generated docs

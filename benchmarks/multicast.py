@@ -8,37 +8,31 @@ multicast, leaves, is recorded, and each of its messages is told of. `TODOKE_BEN
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import aiohttp
 
 from benchmarks.figures import Bench, CpuClock, Figure, Stopwatch, cpu_of
 from benchmarks.rooms import Pool, befriend, open_database, open_simulator
-from todoke_dispatcher.adapters.deliveries import count_unsettled
-from todoke_dispatcher.adapters.line import MULTICAST_PATH, open_line_of
+from benchmarks.to_line import NO_LIMIT, BareLine, open_dispatcher, pump_all, take_all
+from todoke_dispatcher.adapters.line import MULTICAST_PATH
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.domain.grouping import LARGEST_GROUP
-from todoke_dispatcher.pump import RECORD_AT_ONCE, pumping
-from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS, DispatcherSettings
-from todoke_shared.accounts import SIMULATOR_TOKEN, load_config
-from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_dispatcher.pump import RECORD_AT_ONCE
 from todoke_shared.contracts.requests import LARGEST_CROWD, OwnCrowd, OwnRecipient, OwnTemplateRef
 from todoke_shared.contracts.topics import REQUESTS_MARKETING
 from todoke_shared.ids import crowd_id
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
-from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
 
 RECIPIENTS = int(os.environ.get("TODOKE_BENCH_RECIPIENTS", "100000"))
 PARTS_OF = 20_000
-BATCH, POOL = 40, 8
-"""Records at a time: what one fetch brings of so large ones."""
-LINE_RATE, NO_LIMIT = 200, 1_000_000
+POOL = 8
+LINE_RATE = 200
 _NAMES = UUID("5f0c1c1e-0000-4000-8000-00000000ca57")
 
 
@@ -70,55 +64,6 @@ def requests(friends: Sequence[str], first: int) -> list[Record]:
     return records
 
 
-async def multicast_bare(bench: Bench, url: str, friends: Sequence[str], rate: int, concurrency: int) -> Stopwatch:
-    """The floor: as many requests with fixed bodies, each with a key of its own, at most `rate` a second."""
-    text = {"type": "text", "text": "友だち追加ありがとうございます！" * 3}
-    body = dumps({"to": friends[:LARGEST_GROUP], "messages": [text]})
-    watch, requests_ = Stopwatch(), len(friends) // LARGEST_GROUP
-    next_number = iter(range(requests_))
-    with bench.shown("bare multicasts", requests_) as done:
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency), cookie_jar=aiohttp.DummyCookieJar()
-        ) as http:
-            started = time.perf_counter()
-
-            async def send_some() -> None:
-                for number in next_number:
-                    await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
-                    headers = {
-                        "Authorization": f"Bearer {SIMULATOR_TOKEN}",
-                        "Content-Type": "application/json",
-                        "X-Line-Retry-Key": str(uuid4()),
-                    }
-                    async with http.post(url + MULTICAST_PATH, data=body, headers=headers) as answer:
-                        await answer.read()
-                        answer.raise_for_status()
-                    watch.items += LARGEST_GROUP
-
-            with watch.lap():
-                await asyncio.gather(*(send_some() for _ in range(concurrency)))
-        done(requests_)
-    return watch
-
-
-async def pump_all(bench: Bench, dispatcher: Dispatcher, pool: Pool, number: int, in_flight: int) -> Stopwatch:
-    """Pump until nothing waits, or the time is up."""
-    watch, left = Stopwatch(), number
-    with bench.shown("recipients", number) as done:
-        started = time.perf_counter()
-        with watch.lap():
-            async with pumping(dispatcher, in_flight):
-                while left and time.perf_counter() - started < bench.seconds:
-                    await asyncio.sleep(0.2)
-                    async with pool.acquire() as connection:
-                        now_left = sum((await count_unsettled(connection)).values())
-                    done(left - now_left)
-                    left = now_left
-        async with pool.acquire() as connection:
-            watch.items = number - sum((await count_unsettled(connection)).values())
-    return watch
-
-
 class Parts:
     """CPU of this process and of PostgreSQL's backends, part by part."""
 
@@ -128,10 +73,8 @@ class Parts:
 
     async def run(self, dispatcher: Dispatcher, records: Sequence[Record]) -> None:
         """Every record through every part, each part by itself."""
-        take = dispatcher.take_requests("marketing")
         with self.ours["take"].lap(), self.database["take"].lap():
-            for start in range(0, len(records), BATCH):
-                await take(records[start : start + BATCH])
+            await take_all(dispatcher, records)
         while True:
             with self.ours["claim"].lap(), self.database["claim"].lap():
                 claimed = await dispatcher.claim(200)
@@ -158,60 +101,58 @@ class Parts:
 
 @asynccontextmanager
 async def _dispatcher(dsn: str, url: str, rate: int) -> AsyncIterator[tuple[Dispatcher, Pool, CpuClock]]:
-    config = load_config(None)
-    settings = DispatcherSettings(
-        postgres_dsn="postgresql://unused",
-        kafka_bootstrap_servers="unused",
-        multicast_rate=rate,
-        push_rate=min(10 * rate, NO_LIMIT),
-    )
     async with (
         await open_pool(dsn, application="multicast", schema="dispatcher", size=POOL) as pool,
-        open_line_of(
-            url, config.accounts, connections=settings.max_in_flight, timeout_seconds=HTTP_TIMEOUT_SECONDS
-        ) as line,
+        open_dispatcher(pool, url, multicast_rate=rate, push_rate=min(10 * rate, NO_LIMIT)) as dispatcher,
     ):
         connections = [await pool.acquire() for _ in range(POOL)]
         pids = [await connection.fetchval("SELECT pg_backend_pid()") for connection in connections]
         for connection in connections:
             await pool.release(connection)
-        dispatcher = Dispatcher(
-            pool,
-            await open_clock(pool),
-            cluster="benchmark",
-            catalogue=CampaignCatalogue(pool),
-            line=line,
-            config=config,
-            settings=settings,
-            wake_relay=lambda: None,
-        )
         yield dispatcher, pool, cpu_of(*pids)
+
+
+async def _floor(bench: Bench, url: str, friends: Sequence[str], rate: int) -> Stopwatch:
+    """As many requests for as many recipients, in a multicast's fixed body."""
+    text = {"type": "text", "text": "友だち追加ありがとうございます！" * 3}
+    body = dumps({"to": friends[:LARGEST_GROUP], "messages": [text]})
+    bare = BareLine(url + MULTICAST_PATH, rate)
+    watch = await bare.send(bench, "bare multicasts", body, len(friends) // LARGEST_GROUP)
+    watch.items *= LARGEST_GROUP
+    return watch
+
+
+async def _ours(  # noqa: PLR0913, PLR0917 - what is measured
+    bench: Bench, dsn: str, url: str, rate: int, friends: Sequence[str], first: int
+) -> tuple[Stopwatch, str]:
+    """A message out to each of these, and what there is to say of it."""
+    async with _dispatcher(dsn, url, rate) as (dispatcher, pool, database):
+        await take_all(dispatcher, requests(friends, first))
+        before = database()
+        ours = await pump_all(bench, "recipients", dispatcher, pool, len(friends))
+        spent = (database() - before) / max(1, ours.items) * 1e6
+    return ours, f"{ours.items:,}; {ours.rate / LARGEST_GROUP:.0f} multicasts/s; PostgreSQL {spent:.1f} µs"
+
+
+async def _part_by_part(bench: Bench, dsn: str, url: str, records: Sequence[Record]) -> Figure:
+    async with _dispatcher(dsn, url, NO_LIMIT) as (dispatcher, _, database):
+        parts = Parts(database)
+        await parts.run(dispatcher, records)
+    spent = sum(watch.cpu_seconds for each in (parts.ours, parts.database) for watch in each.values())
+    return Figure(
+        *(bench.name, "CPU a recipient, all parts", "µs", spent / PARTS_OF * 1e6, 0.0), remark=parts.remark(PARTS_OF)
+    )
 
 
 async def run(bench: Bench) -> list[Figure]:
     """At LINE's rate, as fast as it goes, and part by part."""
-    figures = []
+    figures, first = [], 0
     async with open_simulator() as simulator, aiohttp.ClientSession() as http, open_database() as dsn:
         friends = await befriend(http, simulator.url, RECIPIENTS)
-        first = 0
         for rate, words in ((LINE_RATE, "limit 200/s"), (NO_LIMIT, "no limit")):
-            floor = await multicast_bare(bench, simulator.url, friends, rate, 200)
-            async with _dispatcher(dsn, simulator.url, rate) as (dispatcher, pool, database):
-                take, records = dispatcher.take_requests("marketing"), requests(friends, first)
-                for start in range(0, len(records), BATCH):
-                    await take(records[start : start + BATCH])
-                first += len(friends)
-                before = database()
-                ours = await pump_all(bench, dispatcher, pool, len(friends), 200)
-                spent = (database() - before) / max(1, ours.items) * 1e6
-                remark = f"{ours.items:,}; {ours.rate / LARGEST_GROUP:.0f} multicasts/s; PostgreSQL {spent:.1f} µs"
-                figures.append(bench.rates(f"recipients, {words}", "recipients/s", ours, floor, remark))
-        async with _dispatcher(dsn, simulator.url, NO_LIMIT) as (dispatcher, _, database):
-            parts, some = Parts(database), requests(friends[:PARTS_OF], first)
-            await parts.run(dispatcher, some)
-            spent = sum(watch.cpu_seconds for each in (parts.ours, parts.database) for watch in each.values())
-            remark = parts.remark(PARTS_OF)
-        figures.append(
-            Figure(bench.name, "CPU a recipient, all parts", "µs", spent / PARTS_OF * 1e6, 0.0, remark=remark)
-        )
+            floor = await _floor(bench, simulator.url, friends, rate)
+            ours, remark = await _ours(bench, dsn, simulator.url, rate, friends, first)
+            first += len(friends)
+            figures.append(bench.rates(f"recipients, {words}", "recipients/s", ours, floor, remark))
+        figures.append(await _part_by_part(bench, dsn, simulator.url, requests(friends[:PARTS_OF], first)))
     return figures

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.figures import Bench, Figure, Stopwatch, alternate
+from benchmarks.figures import Bench, CpuClock, Figure, Stopwatch, alternate
 from benchmarks.rooms import Pool, one_connection, open_database
 from benchmarks.segmenter import FLOOR_TABLES, BareBatches, taking
 from benchmarks.shop_events import first_visits, shop_events
@@ -88,58 +88,70 @@ async def run(bench: Bench) -> list[Figure]:
     values = [*first_visits(PEOPLE), *shop_events(3 * EVENTS + ALONE, PEOPLE)]
     headers = (("todoke-service", b"ingest"),)
     records = [Record(EC_EVENTS.name, 0, offset, None, value, headers) for offset, value in enumerate(values)]
-    first, batched, many, alone = (
-        records[:PEOPLE],
+    batched, many, alone = (
         records[PEOPLE : PEOPLE + EVENTS],
         records[PEOPLE + EVENTS : -ALONE],
         records[-ALONE:],
     )
-    async with (
-        open_database() as dsn,
-        one_connection(dsn, "segmenter") as (pool, postgres_cpu),
-        one_connection(dsn, "floor") as (floor_pool, floor_postgres_cpu),
-    ):
-        await floor_pool.execute(FLOOR_TABLES)
-        bare = BareBatches(floor_pool, PEOPLE)
-        await bare.prepare()
+    single = Stopwatch()
+    async with open_database() as dsn, one_connection(dsn, "segmenter") as (pool, postgres_cpu):
         async with await open_pool(dsn, application="benchmarks", schema="scheduler", size=1) as scheduler_pool:
             await publish(pool, segments(200))
             await publish_campaigns(scheduler_pool, campaigns())
         segmenter = await _segmenter(pool)
-        patient = Bench(bench.name, 120.0, bench.progress)
-        await alternate(
-            patient, "everybody's first visit", PEOPLE // BATCH, [(Stopwatch(), taking(segmenter, first, BATCH))]
-        )
-        await pool.execute("ANALYZE", timeout=60)
-
-        ours, floor, single, few, more = (Stopwatch() for _ in range(5))
-        behind, floor_behind = postgres_cpu(), floor_postgres_cpu()
-        await alternate(
-            bench, "200 segments", EVENTS // BATCH, [(ours, taking(segmenter, batched, BATCH)), (floor, bare.take)]
-        )
-        behind, floor_behind = postgres_cpu() - behind, floor_postgres_cpu() - floor_behind
-        triggers = await pool.fetchval("SELECT count(*) FROM outbox")
+        await _first_visits(bench, segmenter, records[:PEOPLE])
+        figure, ours = await _against_bare_batches(bench, dsn, (pool, postgres_cpu), segmenter, batched)
         await alternate(bench, "one event a transaction", ALONE, [(single, taking(segmenter, alone, 1))])
-        await _add_segments(pool, many_apart(1000))
-        large = await _segmenter(pool)
-        halves = many[: len(many) // 2], many[len(many) // 2 :]
-        await alternate(
-            bench,
-            "1,000 segments",
-            len(halves[0]) // BATCH,
-            [(few, taking(segmenter, halves[0], BATCH)), (more, taking(large, halves[1], BATCH))],
-        )
+        few, more = await _against_few_segments(bench, pool, segmenter, many)
+    return [
+        figure,
+        bench.rates("batches to one event a transaction", "events/s", ours, single, "the floor is our own slow way"),
+        bench.rates("1,000 segments to 200", "events/s", more, few, "an event touches as many of either"),
+    ]
+
+
+async def _first_visits(bench: Bench, segmenter: Segmenter, records: Sequence[Record]) -> None:
+    patient = Bench(bench.name, 120.0, bench.progress)
+    contestant = (Stopwatch(), taking(segmenter, records, BATCH))
+    await alternate(patient, "everybody's first visit", len(records) // BATCH, [contestant])
+
+
+async def _against_bare_batches(
+    bench: Bench, dsn: str, database: tuple[Pool, CpuClock], segmenter: Segmenter, records: Sequence[Record]
+) -> tuple[Figure, Stopwatch]:
+    """The figure, and our own stopwatch. RuntimeError where the events made no trigger."""
+    pool, postgres_cpu = database
+    ours, floor = Stopwatch(), Stopwatch()
+    async with one_connection(dsn, "floor") as (floor_pool, floor_postgres_cpu):
+        await floor_pool.execute(FLOOR_TABLES)
+        bare = BareBatches(floor_pool, PEOPLE)
+        await bare.prepare()
+        await pool.execute("ANALYZE", timeout=60)
+        behind, floor_behind = postgres_cpu(), floor_postgres_cpu()
+        contestants = [(ours, taking(segmenter, records, BATCH)), (floor, bare.take)]
+        await alternate(bench, "200 segments", len(records) // BATCH, contestants)
+        behind, floor_behind = postgres_cpu() - behind, floor_postgres_cpu() - floor_behind
+    triggers = await pool.fetchval("SELECT count(*) FROM outbox")
     if not triggers:
         raise RuntimeError("the events made no trigger: what was measured is not the segments' work")
     remark = (
         f"{triggers:,} triggers; PostgreSQL's CPU an event {behind / ours.items * 1e6:,.0f} µs"
         f" ({floor_behind / floor.items * 1e6:,.0f})"
     )
-    return [
-        bench.rates("200 segments, 100,000 people", "events/s", ours, floor, remark),
-        bench.rates("batches to one event a transaction", "events/s", ours, single, "the floor is our own slow way"),
-        bench.rates("1,000 segments to 200", "events/s", more, few, "an event touches as many of either"),
-    ]
+    return bench.rates("200 segments, 100,000 people", "events/s", ours, floor, remark), ours
+
+
+async def _against_few_segments(
+    bench: Bench, pool: Pool, segmenter: Segmenter, records: Sequence[Record]
+) -> tuple[Stopwatch, Stopwatch]:
+    """With the segments that there are, and with 1,000."""
+    few, more = Stopwatch(), Stopwatch()
+    await _add_segments(pool, many_apart(1000))
+    large = await _segmenter(pool)
+    half = len(records) // 2
+    contestants = [(few, taking(segmenter, records[:half], BATCH)), (more, taking(large, records[half:], BATCH))]
+    await alternate(bench, "1,000 segments", half // BATCH, contestants)
+    return few, more
 
 
 async def _segmenter(pool: Pool) -> Segmenter:

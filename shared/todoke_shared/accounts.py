@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from todoke_shared.config_errors import ConfigError, config_error
 from todoke_shared.contracts.envelope import Name
@@ -116,6 +114,10 @@ def read_config(path: Path | None) -> Config:
 
 
 def _read_yaml(path: Path) -> Any:
+    # Late: on trial there is no file, and to import the parser takes a twentieth of a service's start.
+    from ruamel.yaml import YAML  # noqa: PLC0415
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
     try:
         return YAML(typ="safe", pure=True).load(path)
     except OSError as error:

@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 import uvicorn
 from aiokafka.errors import KafkaError
-from faststream.kafka import KafkaBroker
 from starlette.types import ASGIApp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -26,7 +25,6 @@ from todoke_shared.clock import SampledClock
 from todoke_shared.config_errors import ConfigError
 from todoke_shared.connections import EndingConnection
 from todoke_shared.errors import SlowDownError, for_the_log
-from todoke_shared.kafka.consume import Consumption
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.relay import Relay
 from todoke_shared.kafka.topics import cluster_id
@@ -35,6 +33,11 @@ from todoke_shared.postgres.pool import open_pool
 from todoke_shared.settings import Settings
 from todoke_shared.telemetry.health import Readiness
 from todoke_shared.telemetry.loops import Loops
+
+if TYPE_CHECKING:  # ingest consumes nothing, and does without FastStream
+    from faststream.kafka import KafkaBroker
+
+    from todoke_shared.kafka.consume import Consumption
 
 logger = logging.getLogger("todoke.service")
 T = TypeVar("T")
@@ -91,7 +94,7 @@ async def open_room(settings: Settings, name: str, readiness: Readiness) -> Asyn
 
 
 @asynccontextmanager
-async def consuming(broker: KafkaBroker, consumption: Consumption, room: Room) -> AsyncIterator[None]:
+async def consuming(broker: "KafkaBroker", consumption: "Consumption", room: Room) -> AsyncIterator[None]:
     """Consume from here on; on leaving, end the batch in hand and leave the group."""
     await broker.start()
     room.readiness.ready = True
@@ -111,8 +114,10 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 50, 1000)
 
 
-def new_broker(settings: Settings, name: str) -> KafkaBroker:
+def new_broker(settings: Settings, name: str) -> "KafkaBroker":
     """A FastStream broker for consuming. Topics are made by `todoke migrate`, not by first use."""
+    from faststream.kafka import KafkaBroker  # noqa: PLC0415 - as above
+
     return KafkaBroker(
         settings.kafka_bootstrap_servers,
         client_id=f"todoke-{name}",
@@ -136,9 +141,14 @@ class _Server(uvicorn.Server):
     """uvicorn waits for the end of a startup before it stops; ours may wait for Kafka for ever."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.started:
+        if self.started:
+            super().handle_exit(sig, frame)
+            return
+        try:
+            # Not here: whatever line of the startup is being carried out would take the exit for its own failure.
+            asyncio.get_running_loop().call_soon_threadsafe(sys.exit, 0)
+        except RuntimeError:  # no loop runs yet
             sys.exit(0)
-        super().handle_exit(sig, frame)
 
 
 def server_config(app: ASGIApp, settings: Settings, port: int) -> uvicorn.Config:

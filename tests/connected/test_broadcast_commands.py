@@ -12,7 +12,6 @@ from tests.support.broadcasts import Pool, add_people, befriend, crowd, knows
 from tests.support.broadcasts import campaign as broadcast_of
 from todoke_dispatcher.domain.quota import month_of
 from todoke_local.cli import app
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.postgres.pool import open_pool
@@ -50,7 +49,6 @@ THIS_MONTH = month_of(datetime.now(UTC))
 @pytest.fixture
 async def pool(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Pool]:
     """Ten women and five men, friends all of them; a campaign file; a month of 100 messages."""
-    await migrate_rooms(postgres_dsn)
     monkeypatch.setenv("TODOKE_POSTGRES_DSN", postgres_dsn)
     monkeypatch.setenv("TODOKE_CONFIG", str(tmp_path / "config.yaml"))
     monkeypatch.chdir(tmp_path)

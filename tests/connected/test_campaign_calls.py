@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.documented import Ingest, open_ingest
 from todoke_ingest.adapters.campaigns import may_be_in_force
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.jsons import dumps
@@ -27,7 +26,6 @@ WELCOME = Campaign.model_validate(
 @pytest.fixture
 async def ingest(postgres_dsn: str) -> AsyncIterator[Ingest]:
     """One campaign is in force."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=1) as scheduler:
         await publish(scheduler, [WELCOME])
     async with (
@@ -53,10 +51,10 @@ async def test_a_campaign_that_is_not_in_force_is_not_found(ingest: Ingest, acti
 
 
 async def test_while_postgresql_is_away_every_name_is_taken(
-    postgres_dsn: str, caplog: pytest.LogCaptureFixture
+    empty_postgres_dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The scheduler's dead letter tells which was none; the log tells an operator why it was not asked."""
-    async with await open_pool(postgres_dsn, application="test", schema="ingest", size=1) as pool:
+    async with await open_pool(empty_postgres_dsn, application="test", schema="ingest", size=1) as pool:
         with pytest.raises(asyncpg.UndefinedTableError):
             await pool.fetchval("SELECT FROM scheduler.current_campaigns")
         assert await may_be_in_force(pool, "welcom")

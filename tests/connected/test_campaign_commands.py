@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from todoke_local.cli import app
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.overseeing import KNOWN_EVERYWHERE
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -42,7 +41,6 @@ OTHER = CARE.model_copy(update={"campaign": "other", "name": "ほか"})
 @pytest.fixture
 async def pool(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """The scheduler's schema with two campaigns in force, for which the commands are set up."""
-    await migrate_rooms(postgres_dsn)
     monkeypatch.setenv("TODOKE_POSTGRES_DSN", postgres_dsn)
     async with await open_pool(postgres_dsn, application="campaigns-test", schema="scheduler", size=2) as pool:
         await publish(pool, [CARE, OTHER])

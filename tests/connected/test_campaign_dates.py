@@ -10,7 +10,6 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.support.shop_events import event
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish as publish_campaigns
 from todoke_segmenter.adapters.dates import keep_dates
 from todoke_segmenter.adapters.publishing import publish
@@ -107,7 +106,6 @@ class Machine:
 @pytest.fixture
 async def room(postgres_dsn: str) -> AsyncIterator[Room]:
     """With a segment of the shop's."""
-    await migrate_rooms(postgres_dsn)
     async with (
         await open_pool(postgres_dsn, application="test", schema="segmenter") as pool,
         await open_pool(postgres_dsn, application="test", schema="scheduler", size=1) as scheduler,

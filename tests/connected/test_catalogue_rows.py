@@ -16,7 +16,6 @@ from tests.support.pipeline import CLUSTER
 from tests.support.product_events import START, about, by_the_book, catalogues
 from todoke_local.importing.kinds import Choices, event_of
 from todoke_local.importing.products import read_products
-from todoke_local.rooms import migrate_rooms
 from todoke_segmenter.adapters.products import save_products
 from todoke_segmenter.domain.products import FIELDS, product_told
 from todoke_segmenter.handlers import Segmenter
@@ -35,7 +34,6 @@ PUBLISHED = "SELECT * FROM published_products ORDER BY shop, product_id"
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The segmenter's schema."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="products-test", schema="segmenter")
     yield pool
     await pool.close()

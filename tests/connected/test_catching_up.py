@@ -11,7 +11,6 @@ import pytest
 
 from tests.support.pipeline import CAMPAIGNS, CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject, ordered
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.handlers import Scheduler
 from todoke_scheduler.main import create_app
@@ -39,7 +38,6 @@ HANA = line_subject("hana")
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The scheduler's schema."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="catching-up-test", schema="scheduler")
     yield pool
     await pool.close()

@@ -6,7 +6,6 @@ import asyncpg
 import pytest
 
 from tests.support.condition_cases import Cases
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.conditions import All, Any_, Condition, Not, parse_condition
 from todoke_shared.people import PersonState, decode_state, encode_state
 from todoke_shared.people.conditions import Moment, compile_condition
@@ -18,7 +17,6 @@ PEOPLE, ROUNDS, CONDITIONS = 25, 40, 120
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
     """The segmenter's own database schema."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="conditions-test", schema="segmenter")
     yield pool
     await pool.close()

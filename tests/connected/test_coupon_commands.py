@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from todoke_local.cli import app
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.coupons import Wanted, assign_codes
 from todoke_shared.postgres.pool import open_pool
 
@@ -23,7 +22,6 @@ NOW = datetime(2026, 4, 1, 3, tzinfo=UTC)
 @pytest.fixture
 async def pool(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """The scheduler's schema, for which the commands are set up."""
-    await migrate_rooms(postgres_dsn)
     monkeypatch.setenv("TODOKE_POSTGRES_DSN", postgres_dsn)
     async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=4) as opened:
         yield opened

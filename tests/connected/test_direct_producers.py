@@ -13,7 +13,6 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 
 from tests.support.brokers import BrokerKind, choose_broker_kind, start_broker
 from tests.support.direct_producers import Written, binary, poison, structured
-from todoke_local.rooms import migrate_rooms
 from todoke_segmenter.main import create_app
 from todoke_segmenter.settings import SegmenterSettings
 from todoke_shared.contracts.topics import EC_EVENTS
@@ -96,7 +95,6 @@ async def test_the_documentations_own_producer_is_understood(
     kafka_bootstrap: str, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Python of docs/kafka-producers.md, run as it stands, makes an order that the segmenter knows."""
-    await migrate_rooms(postgres_dsn)
     if choose_broker_kind() is not BrokerKind.EMBEDDED:
         await create_topics(kafka_bootstrap)
     [program] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -115,7 +113,6 @@ async def test_the_documentations_own_producer_is_understood(
 async def test_good_events_are_folded_and_each_bad_one_is_a_dead_letter_once(bootstrap: str, postgres_dsn: str) -> None:
     """1% poison of every kind among events of both modes: all the good ones count, nothing stops, and every bad one
     lies untouched in the dead-letter topic, its own headers and the reason beside it."""
-    await migrate_rooms(postgres_dsn)
     at = datetime.now(UTC)
     bad = list(poison("bad", at).values())
     records: list[Written] = []

@@ -18,13 +18,11 @@ from todoke_ingest.handlers import fetching
 from todoke_ingest.handlers.fetching import LEASE, fetch_some, fetching_loops, platforms
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.handlers.platforms import take_eccube
-from todoke_ingest.main import MIGRATIONS
 from todoke_ingest.requests import DoorRequest
 from todoke_shared.accounts import Config
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.kafka.records import Outgoing
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.shops import EcCube, Shop
 from todoke_shared.telemetry import metrics
@@ -76,7 +74,6 @@ class Story:
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Ingest's schema."""
-    await migrate(postgres_dsn, (MIGRATIONS,))
     pool = await open_pool(postgres_dsn, application="eccube-test", schema="ingest")
     yield pool
     await pool.close()

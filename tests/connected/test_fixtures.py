@@ -5,6 +5,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.support.databases import fresh_database
+from todoke_local.rooms import ROOMS
 
 
 async def test_kafka_bootstrap_names_a_broker(kafka_bootstrap: str) -> None:
@@ -19,9 +20,23 @@ async def test_kafka_bootstrap_names_a_broker(kafka_bootstrap: str) -> None:
 
 
 @pytest.mark.parametrize("run", [1, 2])
-async def test_each_test_has_an_empty_database_of_its_own(postgres_dsn: str, run: int) -> None:
-    """The same table can be created in every test: nothing of the previous one is there."""
+async def test_each_test_has_a_database_of_its_own_with_every_rooms_tables(postgres_dsn: str, run: int) -> None:
+    """Migrations that are all applied, and nothing that the test before has written."""
+    files = {file.stem for room in ROOMS for file in room.folder.glob("*.sql")}
     connection = await asyncpg.connect(postgres_dsn)
+    try:
+        applied = await connection.fetch("SELECT migration_id FROM public._pogo_migration")
+        assert {row["migration_id"] for row in applied} == files
+        assert await connection.fetchval("SELECT count(*) FROM platform.simulated_clock") == 0
+        await connection.execute("INSERT INTO platform.simulated_clock VALUES (true, now(), now(), 1, now())")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("run", [1, 2])
+async def test_a_test_may_have_an_empty_database_of_its_own(empty_postgres_dsn: str, run: int) -> None:
+    """The same table can be created in every test: nothing of the previous one is there."""
+    connection = await asyncpg.connect(empty_postgres_dsn)
     try:
         assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
         await connection.execute("CREATE TABLE people (person text PRIMARY KEY)")

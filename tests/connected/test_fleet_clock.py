@@ -9,7 +9,6 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.clock import SampledClock
 from todoke_shared.postgres.fleet_clock import keep_simulated_clock, sample_clock, set_simulated_clock
 from todoke_shared.postgres.pool import open_pool
@@ -22,7 +21,6 @@ SHORTEN = "UPDATE platform.simulated_clock SET lives_until = clock_timestamp() +
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """A small pool, as busy as the test makes it."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="clock-test", schema="platform", size=2)
     yield pool
     await pool.close()

@@ -13,7 +13,6 @@ from tests.support.identity_oracle import Told, owner, who_is
 from tests.support.line_webhooks import line_user_id
 from tests.support.pipeline import CLUSTER
 from tests.support.shop_events import added, event, line_subject, ordered
-from todoke_local.rooms import migrate_rooms
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import FakeClock
@@ -38,7 +37,6 @@ FRIEND = "SELECT person_id FROM friend_status WHERE user_id = $1"
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The segmenter's own schema."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="identity-test", schema="segmenter")
     yield pool
     await pool.close()

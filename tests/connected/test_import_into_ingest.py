@@ -3,9 +3,7 @@
 import asyncio
 import csv
 import json
-import os
 import signal
-import sys
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -16,6 +14,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer
 
 from tests.support.ingest_server import WITHIN_SECONDS, ready_ingest
+from tests.support.processes import start_module
 from todoke_local.importing.batches import MAX_EVENTS
 from todoke_local.importing.progress import Progress, progress_file
 from todoke_shared.contracts.topics import EC_EVENTS
@@ -36,17 +35,7 @@ def write_orders(file: Path, run: str) -> None:
 
 async def importing(file: Path, url: httpx.URL) -> asyncio.subprocess.Process:
     """The command, as a process."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "todoke_local",
-        "import",
-        "orders",
-        str(file),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | {"TODOKE_INGEST_URL": str(url), "COLUMNS": "200"},
-    )
+    return await start_module("todoke_local", "import", "orders", str(file), TODOKE_INGEST_URL=str(url))
 
 
 async def progress_of(file: Path, least: int) -> Progress:

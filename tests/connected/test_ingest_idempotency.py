@@ -16,12 +16,10 @@ from todoke_ingest.answers import Answer
 from todoke_ingest.domain.cloudevents import BATCH, PLAIN, SINGLE
 from todoke_ingest.handlers.events import take_events
 from todoke_ingest.handlers.intake import Intake
-from todoke_ingest.main import MIGRATIONS
 from todoke_ingest.requests import Caller, DoorRequest
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.envelope import CloudEvent
 from todoke_shared.errors import SlowDownError
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -30,7 +28,6 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Ingest's tables."""
-    await migrate(postgres_dsn, [MIGRATIONS])
     async with await open_pool(postgres_dsn, application="test", schema="ingest", size=4) as pool:
         yield pool
 

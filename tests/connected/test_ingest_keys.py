@@ -17,12 +17,10 @@ from tests.support.ingest_server import ready_ingest, until
 from tests.unit.ingest.stand_ins import event
 from todoke_ingest.adapters.keys import IN_FORCE_SECONDS, KeyRing
 from todoke_ingest.domain.keys import Limit, hash_of, hint_of, new_key
-from todoke_ingest.main import MIGRATIONS
 from todoke_ingest.operator.issuing import KeyTerms, create_key, list_keys, revoke_key, rotate_key
 from todoke_local.cli import app
 from todoke_local.commands import keys as commands
 from todoke_shared.errors import SlowDownError
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -32,7 +30,6 @@ TERMS = KeyTerms(Limit(per_second=1000, burst=2000))
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Ingest's tables, as an operator's command sees them."""
-    await migrate(postgres_dsn, [MIGRATIONS])
     async with await open_pool(postgres_dsn, application="test", schema="ingest", size=6) as pool:
         yield pool
 
@@ -138,9 +135,9 @@ async def test_of_rotations_at_once_one_is_done(pool: Pool) -> None:
         await rotate_key(pool, "main", "browser", grace)
 
 
-async def test_without_its_table_the_ring_says_what_to_do(postgres_dsn: str) -> None:
+async def test_without_its_table_the_ring_says_what_to_do(empty_postgres_dsn: str) -> None:
     """An ingest that is newer than the database waits for `todoke migrate`."""
-    async with await open_pool(postgres_dsn, application="test", schema="ingest", size=1) as pool:
+    async with await open_pool(empty_postgres_dsn, application="test", schema="ingest", size=1) as pool:
         with pytest.raises(SlowDownError, match="todoke migrate"):
             await KeyRing().refresh(pool)
 
@@ -293,9 +290,11 @@ async def test_a_command_that_cannot_be_done_says_what_to_do(
     assert await list_keys(pool) == []
 
 
-async def test_the_commands_know_a_database_without_tables(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_commands_know_a_database_without_tables(
+    empty_postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Told to migrate, and not shown PostgreSQL's words."""
-    monkeypatch.setenv("TODOKE_POSTGRES_DSN", postgres_dsn)
+    monkeypatch.setenv("TODOKE_POSTGRES_DSN", empty_postgres_dsn)
     result = await command("list")
     assert isinstance(result.exception, SlowDownError)
     assert "todoke migrate" in str(result.exception)

@@ -14,7 +14,6 @@ from tests.support.ingest_server import WITHIN_SECONDS, connections, ready_inges
 from tests.unit.ingest.stand_ins import Json, delivery, event, line_event, sign
 from todoke_ingest.settings import IngestSettings
 from todoke_local.ports import free_port
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.accounts import SIMULATOR_SECRET
 from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
@@ -80,7 +79,6 @@ async def test_ingest_lives_and_says_503_where_kafka_and_postgresql_are_not_ther
 
 async def test_ingest_started_without_kafka_keeps_what_it_takes(postgres_dsn: str) -> None:
     """Ready on PostgreSQL alone: events wait in the spool, and a stop leaves no connection behind."""
-    await migrate_rooms(postgres_dsn)
     nowhere = f"127.0.0.1:{free_port()}"
     async with serving(settings_for(nowhere, postgres_dsn)) as client:
 

@@ -11,7 +11,6 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.support.shop_events import event
-from todoke_local.rooms import migrate_rooms
 from todoke_segmenter.adapters import layout
 from todoke_segmenter.adapters.layout import NewerLayoutError, claim_layout, watch_layout
 from todoke_segmenter.handlers import Segmenter
@@ -33,7 +32,6 @@ PEOPLE = "SELECT person_id, state::text FROM people"
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The segmenter's own schema."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="layout-test", schema="segmenter") as opened:
         yield opened
 

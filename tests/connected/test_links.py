@@ -17,7 +17,6 @@ from todoke_ingest.adapters.links import in_postgres
 from todoke_ingest.settings import IngestSettings
 from todoke_local.cli import app
 from todoke_local.ports import free_port
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.errors import SlowDownError
 from todoke_shared.ids import click_id
@@ -31,7 +30,6 @@ BROWSER = {"user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The dispatcher's schema."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="links-test", schema="dispatcher", size=4) as pool:
         yield pool
 

@@ -15,11 +15,9 @@ from todoke_ingest.domain.notices import SETTLED
 from todoke_ingest.handlers.fetching import fetch_some, platforms
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.handlers.platforms import take_makeshop
-from todoke_ingest.main import MIGRATIONS
 from todoke_ingest.requests import DoorRequest
 from todoke_shared.accounts import Config
 from todoke_shared.clock import FakeClock
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.shops import MakeShop, Shop
 
@@ -82,7 +80,6 @@ async def test_an_order_is_asked_for_and_told(
     postgres_dsn: str, orders: list[Json], types: list[str], left: int
 ) -> None:
     """The webhook brings a number, the API the order; another order than the one asked for is never told."""
-    await migrate(postgres_dsn, (MIGRATIONS,))
     pool = await open_pool(postgres_dsn, application="makeshop-test", schema="ingest")
     topics, clock = CheckedTopics(), FakeClock(NOW)
     async with makeshop_api() as api:

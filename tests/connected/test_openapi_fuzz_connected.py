@@ -12,12 +12,11 @@ from tests.support.documented import NEEDS_POSTGRESQL, Ingest, Operation, as_sen
 from tests.support.fuzzing import families
 from tests.support.shopify import Json, cart, customer, level, line, order, parcel, product, refund
 from tests.unit.ingest.test_ingest_fuzz import ANYTHING
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.postgres.pool import open_pool
 
 LONG = os.environ.get("TODOKE_TEST_LONG") == "1"
 BOUNDED = settings(
-    max_examples=1000 if LONG else 100,
+    max_examples=1000 if LONG else 40,
     deadline=None,
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
@@ -47,7 +46,6 @@ PAYLOADS: dict[str, Json] = {
 @pytest.fixture
 async def ingest(postgres_dsn: str) -> AsyncIterator[Ingest]:
     """An ingest on PostgreSQL, every room's tables in it."""
-    await migrate_rooms(postgres_dsn)
     async with (
         await open_pool(postgres_dsn, application="test", schema="ingest", size=4) as pool,
         open_ingest(pool) as it,

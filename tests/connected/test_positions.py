@@ -11,7 +11,6 @@ import pytest
 
 from tests.support.pipeline import CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject, ordered
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.journeys import lock_journeys
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -40,7 +39,6 @@ MEMORY_OF_A_ROOM = {
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The segmenter's own database schema."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="positions-test", schema="segmenter")
     yield pool
     await pool.close()
@@ -182,7 +180,6 @@ def trigger_of(person: UUID) -> Trigger:
 
 async def test_who_decides_for_one_person_waits_for_the_other(postgres_dsn: str) -> None:
     """Triggers of one person may lie in two partitions; other people's go on meanwhile."""
-    await migrate_rooms(postgres_dsn)
     pool = await open_pool(postgres_dsn, application="turns-test", schema="scheduler")
     hana, taro = (person_id("main", f"customer:{name}") for name in ("hana", "taro"))
 

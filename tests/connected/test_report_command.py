@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from tests.unit.shared.campaign_files import SMALL
 from todoke_local.cli import app
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.clicks import Clicks
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.model import Campaign
@@ -42,7 +41,6 @@ CARE = Campaign.model_validate(
 @pytest.fixture
 async def pool(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """The scheduler's schema with two campaigns in force, for which the command is set up."""
-    await migrate_rooms(postgres_dsn)
     monkeypatch.setenv("TODOKE_POSTGRES_DSN", postgres_dsn)
     async with await open_pool(postgres_dsn, application="report-test", schema="scheduler", size=2) as pool:
         await publish(pool, [CARE, CARE.model_copy(update={"campaign": "other", "name": "ほか", "goal": ()})])

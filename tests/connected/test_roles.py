@@ -56,12 +56,12 @@ READABLE = {
 
 
 @pytest.fixture
-async def migrated_dsn(postgres_dsn: str) -> str:
+async def migrated_dsn(empty_postgres_dsn: str) -> str:
     """A database with every room's tables, and the roles' rights granted twice, as a second `todoke migrate` does."""
-    await migrate(postgres_dsn, ROOMS)
-    await grant(postgres_dsn)
-    await grant(postgres_dsn)
-    return postgres_dsn
+    await migrate(empty_postgres_dsn, ROOMS)
+    await grant(empty_postgres_dsn)
+    await grant(empty_postgres_dsn)
+    return empty_postgres_dsn
 
 
 @pytest.fixture
@@ -221,10 +221,10 @@ async def test_without_createrole_the_error_says_what_to_run(owner: Connection) 
         await owner.execute(f"DROP ROLE {plain}")
 
 
-async def test_before_the_migrations_the_error_says_to_migrate(postgres_dsn: str) -> None:
+async def test_before_the_migrations_the_error_says_to_migrate(empty_postgres_dsn: str) -> None:
     """Granting on a schema whose views are not there yet names `todoke migrate`."""
-    connection = await asyncpg.connect(postgres_dsn)
+    connection = await asyncpg.connect(empty_postgres_dsn)
     await connection.execute("CREATE SCHEMA segmenter")
     await connection.close()
     with pytest.raises(RuntimeError, match="Run `todoke migrate`"):
-        await grant(postgres_dsn)
+        await grant(empty_postgres_dsn)

@@ -12,7 +12,6 @@ import pytest
 
 import todoke_segmenter.by_clock
 from tests.support.shop_events import event, ordered
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish as publish_campaigns
 from todoke_segmenter.adapters import audiences
 from todoke_segmenter.adapters.memberships import next_check
@@ -55,7 +54,6 @@ WIN_BACK = Campaign.model_validate(
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Everybody's tables, one segment, one campaign for who enters it."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=1) as scheduler_pool:
         await publish_campaigns(scheduler_pool, [WIN_BACK])
     async with await open_pool(postgres_dsn, application="test", schema="segmenter") as opened:

@@ -33,11 +33,9 @@ from todoke_ingest.domain.shopify.privacy import PrivacyRequest
 from todoke_ingest.domain.shopify.stock import Level, Product, ToldLevel, Variant, learn_level
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.handlers.shopify import take_shopify_webhook
-from todoke_ingest.main import MIGRATIONS
 from todoke_ingest.requests import DoorRequest
 from todoke_local.cli import app
 from todoke_shared.clock import FakeClock
-from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -57,7 +55,6 @@ TEA = Product(
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Ingest's tables."""
-    await migrate(postgres_dsn, [MIGRATIONS])
     async with await open_pool(postgres_dsn, application="test", schema="ingest", size=4) as pool:
         yield pool
 

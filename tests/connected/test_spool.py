@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 
 from todoke_ingest.adapters.spool import PostgresSpool
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.errors import SlowDownError
 from todoke_shared.kafka import relay as relaying
@@ -40,7 +39,6 @@ def kafka() -> Kafka:
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
     """Ingest's tables."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="ingest", schema="ingest", size=6) as pool:
         yield pool
 

@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 from pogo_core.util.migrate import rollback
 
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters import timers
 from todoke_scheduler.adapters.timers import DueTimers, drop_days_over, next_due, save_timers
 from todoke_scheduler.domain.enrolment import Enrolment
@@ -28,7 +27,6 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """The scheduler's tables."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="test", schema="scheduler") as opened:
         yield opened
 
@@ -211,16 +209,16 @@ async def test_a_claim_goes_by_one_days_index_however_many_days_there_are(pool: 
     assert nodes(found["Plan"])[-1].startswith("Index Only Scan timers_20260401")
 
 
-async def test_timers_of_the_release_before_move_over(postgres_dsn: str) -> None:
+async def test_timers_of_the_release_before_move_over(empty_postgres_dsn: str) -> None:
     """Those of one table stand in their days' partitions after the migration, each once."""
-    await migrate(postgres_dsn, [MIGRATIONS])
-    connection = await asyncpg.connect(postgres_dsn, server_settings={"search_path": "scheduler"})
+    await migrate(empty_postgres_dsn, [MIGRATIONS])
+    connection = await asyncpg.connect(empty_postgres_dsn, server_settings={"search_path": "scheduler"})
     later = len([file for file in MIGRATIONS.folder.iterdir() if file.suffix == ".sql"]) - 1
     await rollback(connection, MIGRATIONS.folder, schema_name="scheduler", count=later)
     runs = [uuid4() for _ in range(3)]
     for number, one in enumerate(runs):
         await connection.execute("INSERT INTO timers VALUES ($1, $2, $3)", NOON + number * DAY, one, number)
-    await migrate(postgres_dsn, [MIGRATIONS])
+    await migrate(empty_postgres_dsn, [MIGRATIONS])
     rows = await connection.fetch("SELECT tableoid::regclass::text, enrolment, position FROM timers ORDER BY due_at")
     assert [tuple(row) for row in rows] == [
         (f"timers_2026040{number + 1}", one, number) for number, one in enumerate(runs)

@@ -12,7 +12,6 @@ from tests.support.line_webhooks import signed_event
 from tests.support.memory_topics import MemoryTopics
 from todoke_ingest.adapters.spool import PostgresSpool
 from todoke_ingest.handlers.intake import Intake
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.accounts import SIMULATOR_SECRET, load_config
 from todoke_shared.clock import FakeClock
 from todoke_shared.kafka.records import Outgoing
@@ -37,7 +36,6 @@ class OnlyTheSpool:
 @pytest.fixture
 async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
     """Ingest's schema."""
-    await migrate_rooms(postgres_dsn)
     async with await open_pool(postgres_dsn, application="unsent-test", schema="ingest", size=2) as pool:
         yield pool
 

@@ -9,7 +9,6 @@ import pytest
 from tests.support.brokers import start_broker
 from tests.support.running import Running
 from todoke_local.fleet import Fleet, free_ports
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.source import load_campaigns
 from todoke_shared.kafka.topics import create_topics
@@ -24,7 +23,6 @@ async def running(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Running]:
     broker = await start_broker(tmp_path / "kafka")
     try:
         await create_topics(broker.bootstrap_servers)
-        await migrate_rooms(postgres_dsn)
         async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=3) as pool:
             await publish(pool, load_campaigns(CAMPAIGNS))
             fleet = Fleet(postgres_dsn, broker.bootstrap_servers, tmp_path / "logs", free_ports())

@@ -5,33 +5,20 @@ import json
 import os
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import descendants, wait_until_gone
+from tests.support.processes import descendants, run_module, start_module, wait_until_gone
 from tests.support.shop_events import added, ordered
 from todoke_local.ports import free_port
 
-ROOT = Path(__file__).parents[2]
 
-
-async def todoke(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
-    """Start `todoke` as a terminal would: its own process group, so that Ctrl-C reaches all of it."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "todoke_local",
-        *arguments,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | {"COLUMNS": "120"} | settings,
-        start_new_session=True,
-    )
+async def todoke(*arguments: str, seconds: float = 30.0, **settings: str) -> tuple[int | None, str]:
+    """Run `todoke` to its end: its exit code, and what it said."""
+    return await run_module("todoke_local", *arguments, seconds=seconds, **settings)
 
 
 @pytest.fixture(params=[0.7, 2.0, 4.0, "random"])
@@ -42,7 +29,7 @@ async def moment(request: pytest.FixtureRequest) -> AsyncIterator[float]:
 
 async def test_ctrl_c_stops_the_demo_at_any_moment_and_leaves_no_process(moment: float) -> None:
     """The whole process group gets SIGINT, as from a terminal; nobody is left, whatever was starting."""
-    demo = await todoke("demo")
+    demo = await start_module("todoke_local", "demo")
     await asyncio.sleep(moment)
     family = descendants(demo.pid)
     os.killpg(demo.pid, signal.SIGINT)
@@ -63,10 +50,9 @@ async def test_a_replay_sums_up_events_triggers_timers_and_messages(tmp_path: Pa
     ]
     recording = tmp_path / "day.jsonl"
     recording.write_text("\n".join(map(json.dumps, events)))
-    replay = await todoke("replay", str(recording), "--format", "cloudevents", "--speed", "7200")
-    output, _ = await asyncio.wait_for(replay.communicate(), 120)
-    text = output.decode()
-    assert replay.returncode == 0, text
+    arguments = ("replay", str(recording), "--format", "cloudevents", "--speed", "7200")
+    code, text = await todoke(*arguments, seconds=120)
+    assert code == 0, text
     rows = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("│ ").split("│")]
@@ -82,36 +68,33 @@ async def test_a_port_in_use_is_told_before_anything_is_started() -> None:
     port = free_port()
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
     async with server:
-        up = await todoke("up", TODOKE_INGEST_PORT=str(port))
-        output, _ = await asyncio.wait_for(up.communicate(), 30)
-    assert up.returncode == 1
-    assert f"port {port} is in use" in output.decode()
-    assert "TODOKE_INGEST_PORT" in output.decode()
+        code, text = await todoke("up", TODOKE_INGEST_PORT=str(port))
+    assert code == 1
+    assert f"port {port} is in use" in text
+    assert "TODOKE_INGEST_PORT" in text
 
 
 async def test_a_database_that_is_gone_is_told_in_a_sentence() -> None:
     """The export line of a `todoke up` that has ended since."""
-    listing = await todoke("campaigns", "list", TODOKE_POSTGRES_DSN="postgresql://postgres@/postgres?host=/nowhere")
-    output, _ = await asyncio.wait_for(listing.communicate(), 30)
-    assert listing.returncode == 1
-    assert "TODOKE_POSTGRES_DSN" in output.decode()
-    assert "Traceback" not in output.decode()
+    nowhere = "postgresql://postgres@/postgres?host=/nowhere"
+    code, text = await todoke("campaigns", "list", TODOKE_POSTGRES_DSN=nowhere)
+    assert code == 1
+    assert "TODOKE_POSTGRES_DSN" in text
+    assert "Traceback" not in text
 
 
 async def test_a_recording_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path) -> None:
     """The message names file, line and what was expected, and nothing is started."""
     recording = tmp_path / "broken.csv"
     recording.write_text("1,2,3,pv,1511544070\n1,2,3,stolen,1511544070\n")
-    replay = await todoke("replay", str(recording), "--format", "taobao")
-    output, _ = await asyncio.wait_for(replay.communicate(), 30)
-    assert replay.returncode == 1
-    assert f"{recording}:2: expected user,item,category,pv|cart|buy|fav,unix seconds" in output.decode()
+    code, text = await todoke("replay", str(recording), "--format", "taobao")
+    assert code == 1
+    assert f"{recording}:2: expected user,item,category,pv|cart|buy|fav,unix seconds" in text
 
 
 async def test_a_service_without_its_parts_says_what_to_set() -> None:
     """`todoke run` alone cannot share an embedded database; it names the variable and the way out."""
-    run = await todoke("run", "segmenter")
-    output, _ = await asyncio.wait_for(run.communicate(), 30)
-    assert run.returncode == 1
-    assert "set TODOKE_POSTGRES_DSN" in output.decode()
-    assert "todoke up" in output.decode()
+    code, text = await todoke("run", "segmenter")
+    assert code == 1
+    assert "set TODOKE_POSTGRES_DSN" in text
+    assert "todoke up" in text

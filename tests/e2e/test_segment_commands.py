@@ -1,8 +1,6 @@
 """`todoke segments` as an operator types it, beside a segmenter that runs: checked, published, counted, withdrawn."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +9,9 @@ import asyncpg
 import pytest
 
 from tests.support.brokers import BrokerKind, start_broker
+from tests.support.processes import run_module, start_module
 from tests.support.shop_events import ordered
 from todoke_local.ports import free_port
-from todoke_local.rooms import migrate_rooms
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.publish import KafkaPublisher
@@ -27,23 +25,10 @@ PATIENCE = 60.0
 """Seconds, on a machine that does much else."""
 
 
-async def start(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
-    """A Python module as a process."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | {"COLUMNS": "120"} | settings,
-    )
-
-
 @pytest.fixture
 async def settings(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """Where the database, Kafka and the files are; a segmenter runs there."""
     broker = await start_broker(tmp_path, BrokerKind.EMBEDDED)  # whose Kafka it is does not matter here
-    await migrate_rooms(postgres_dsn)
     await create_topics(broker.bootstrap_servers)
     found = {
         "TODOKE_POSTGRES_DSN": postgres_dsn,
@@ -51,7 +36,7 @@ async def settings(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[dict[str,
         "TODOKE_SEGMENTS": str(tmp_path / "segments"),
         "TODOKE_SEGMENTER_PORT": str(free_port()),
     }
-    segmenter = await start("todoke_segmenter", **found)
+    segmenter = await start_module("todoke_segmenter", **found)
     try:
         yield found
     finally:
@@ -63,9 +48,7 @@ async def settings(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[dict[str,
 
 async def segments(settings: dict[str, str], *arguments: str) -> tuple[int | None, str]:
     """The command: its exit code and what it says."""
-    process = await start("todoke_local", "segments", *arguments, **settings)
-    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-    return process.returncode, output.decode()
+    return await run_module("todoke_local", "segments", *arguments, seconds=PATIENCE, **settings)
 
 
 async def until_in(connection: "asyncpg.Connection[asyncpg.Record]", segment: str, number: int) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,37 +10,19 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.processes import descendants, wait_until_gone
+from tests.support.processes import descendants, start_module, until_it_says, wait_until_gone
 from todoke_local.fleet import free_ports
-
-ROOT = Path(__file__).parents[2]
 
 
 @asynccontextmanager
 async def up(home: Path, ports: dict[str, int]) -> AsyncIterator[asyncio.subprocess.Process]:
     """`todoke up` with its data in `home`, ready; ended by SIGTERM, and with it every process it started."""
     settings = {f"TODOKE_{name.upper()}_PORT": str(port) for name, port in ports.items()}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "todoke_local",
-        "up",
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | settings | {"TODOKE_HOME": str(home), "COLUMNS": "200"},
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    said = b""
-    async with asyncio.timeout(90):
-        while b"Ctrl-C" not in said:
-            line = await process.stdout.readline()
-            assert line, said.decode()
-            said += line
-    assert b"Kafka: embedded, in memory" in said
-    assert b"PostgreSQL: embedded, kept in" in said
-    assert b"  export KAFKA=127.0.0.1:" in said
+    process = await start_module("todoke_local", "up", **settings, TODOKE_HOME=str(home))
+    said = await until_it_says(process, "Ctrl-C", seconds=90)
+    assert "Kafka: embedded, in memory" in said
+    assert "PostgreSQL: embedded, kept in" in said
+    assert "  export KAFKA=127.0.0.1:" in said
     family = descendants(process.pid)
     try:
         yield process

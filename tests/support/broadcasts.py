@@ -8,7 +8,6 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish
 from todoke_scheduler.broadcasting import Broadcaster
 from todoke_scheduler.domain.enrolment import Enrolment
@@ -141,8 +140,7 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(dsn: str, start: datetime) -> AsyncIterator[Stage]:
-    """A stage on an empty database, at this instant."""
-    await migrate_rooms(dsn)
+    """A stage on a database of its own, at this instant."""
     async with await open_pool(dsn, application="test", schema="scheduler", size=6) as pool:
         yield Stage(pool, FakeClock(start))
 

@@ -17,6 +17,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from tests.support.brokers import docker_answers
 from todoke_local.embedded import EmbeddedPostgres
+from todoke_local.rooms import migrate_rooms
 
 CHOICE = "TODOKE_TEST_POSTGRES_DSN"
 
@@ -78,14 +79,38 @@ def choose_postgres(environment: Mapping[str, str] = os.environ) -> tuple[str, P
 
 
 @asynccontextmanager
-async def fresh_database(server_dsn: str) -> AsyncIterator[str]:
-    """The DSN of a new, empty database, dropped at the end even where connections are still open."""
-    name = f"test_{uuid.uuid4().hex}"
-    await _execute(server_dsn, f"CREATE DATABASE {name}")
+async def fresh_database(server_dsn: str, like: str = "template1") -> AsyncIterator[str]:
+    """The DSN of a new database, dropped at the end even where connections are still open.
+
+    `like`: the database that it is a copy of, to which nobody may be connected; by default it is empty.
+    """
+    name = await _create_database(server_dsn, like)
     try:
-        yield urlsplit(server_dsn)._replace(path=f"/{name}").geturl()
+        yield _dsn_of(server_dsn, name)
     finally:
-        await _execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(server_dsn, name)
+
+
+async def create_migrated_database(server_dsn: str) -> str:
+    """The name of a new database with every room's tables; the caller drops it."""
+    name = await _create_database(server_dsn, "template1")
+    await migrate_rooms(_dsn_of(server_dsn, name))
+    return name
+
+
+async def drop_database(server_dsn: str, name: str) -> None:
+    """Drop a database, even where connections to it are still open."""
+    await _execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _create_database(server_dsn: str, like: str) -> str:
+    name = f"test_{uuid.uuid4().hex}"
+    await _execute(server_dsn, f"CREATE DATABASE {name} TEMPLATE {like}")
+    return name
+
+
+def _dsn_of(server_dsn: str, name: str) -> str:
+    return urlsplit(server_dsn)._replace(path=f"/{name}").geturl()
 
 
 async def _execute(dsn: str, statement: str) -> None:

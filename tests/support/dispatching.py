@@ -11,12 +11,9 @@ import asyncpg
 from tests.support.deliveries import NOON, record, user_named
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.dispatcher import Dispatcher
-from todoke_dispatcher.main import MIGRATIONS
 from todoke_dispatcher.ports import LinePort
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_scheduler.adapters.publishing import publish
-from todoke_scheduler.main import MIGRATIONS as SCHEDULER
-from todoke_segmenter.main import MIGRATIONS as SEGMENTER
 from todoke_shared.accounts import Account, Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Campaign
@@ -25,8 +22,6 @@ from todoke_shared.contracts.line_events import LineEvent
 from todoke_shared.contracts.outcomes import Outcome
 from todoke_shared.contracts.requests import CrowdRequest, Lane, MessageRequest
 from todoke_shared.kafka.records import Record
-from todoke_shared.postgres.migrate import migrate
-from todoke_shared.postgres.platform import MIGRATIONS as PLATFORM
 from todoke_shared.postgres.pool import open_pool
 
 
@@ -132,10 +127,6 @@ class Bench:
 
 @asynccontextmanager
 async def open_bench(dsn: str) -> AsyncIterator[Bench]:
-    """The schemas of all rooms that the dispatcher reads from, and its own."""
-    await migrate(dsn, [PLATFORM, SEGMENTER, SCHEDULER, MIGRATIONS])
-    pool = await open_pool(dsn, application="dispatcher", schema="dispatcher")
-    try:
+    """On a database of its own."""
+    async with await open_pool(dsn, application="dispatcher", schema="dispatcher") as pool:
         yield Bench(dsn, pool)
-    finally:
-        await pool.close()

@@ -2,8 +2,44 @@
 
 import asyncio
 import os
+import sys
 import time
 from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+async def start_module(module: str, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
+    """Start `python -m module` as a terminal would: where the project is, and in a process group of its own, so that
+    Ctrl-C reaches all that it starts. All it says is on its stdout. `settings`: beside the environment.
+    """
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=os.environ | {"COLUMNS": "200"} | settings,
+        start_new_session=True,
+    )
+
+
+async def run_module(module: str, *arguments: str, seconds: float = 60.0, **settings: str) -> tuple[int | None, str]:
+    """Start one and wait for its end: its exit code, and what it said."""
+    process = await start_module(module, *arguments, **settings)
+    said, _ = await asyncio.wait_for(process.communicate(), seconds)
+    return process.returncode, said.decode()
+
+
+async def until_it_says(process: asyncio.subprocess.Process, words: str, *, seconds: float = 60.0) -> str:
+    """Return what a process has said once these words are in it; AssertionError where it ends without them."""
+    assert process.stdout is not None
+    said = ""
+    async with asyncio.timeout(seconds):
+        while words not in said:
+            line = await process.stdout.readline()
+            assert line, said
+            said += line.decode()
+    return said
 
 
 def is_running(process_id: int) -> bool:

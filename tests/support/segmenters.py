@@ -21,7 +21,6 @@ from tests.support.kafka_groups import dismiss, members_of
 from tests.support.serial.judging import Rules, in_one_batch
 from tests.support.serial.told import Told
 from todoke_local.fleet import Fleet, free_ports
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish as publish_campaigns
 from todoke_segmenter.adapters.publishing import publish as publish_segments
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, EC_EVENTS, LINE_EVENTS
@@ -119,7 +118,6 @@ async def open_segmenters(
     dsn: str, bootstrap_servers: str, directory: Path, rules: Rules, now: datetime
 ) -> AsyncIterator[Segmenters]:
     """None running yet, in a shop where it is `now` and time passes as it does."""
-    await migrate_rooms(dsn)
     async with (
         await open_pool(dsn, application="test", schema="segmenter", size=3) as pool,
         await open_pool(dsn, application="test", schema="scheduler", size=1) as scheduler,

@@ -8,29 +8,29 @@ Source: https://developers.line.biz/en/reference/messaging-api/#flex-message
 from collections.abc import Iterator
 
 import orjson
-from linebot.v3.messaging import models
-from pydantic.v1 import BaseModel
 
+from todoke_line_simulator import sdk
 from todoke_line_simulator.problems import Problem
 
 BUBBLE_BYTES = 30 * 1024
 CAROUSEL_BYTES = 50 * 1024
 MOST_BUBBLES = 12
 
-_COMPONENTS: dict[str, type[BaseModel]] = {
-    "box": models.FlexBox,
-    "button": models.FlexButton,
-    "filler": models.FlexFiller,
-    "icon": models.FlexIcon,
-    "image": models.FlexImage,
-    "separator": models.FlexSeparator,
-    "text": models.FlexText,
-    "video": models.FlexVideo,
+# Types of parts, and the models that know their properties.
+_COMPONENTS: dict[str, str] = {
+    "box": "FlexBox",
+    "button": "FlexButton",
+    "filler": "FlexFiller",
+    "icon": "FlexIcon",
+    "image": "FlexImage",
+    "separator": "FlexSeparator",
+    "text": "FlexText",
+    "video": "FlexVideo",
 }
-_CONTAINERS: dict[str, type[BaseModel]] = {"bubble": models.FlexBubble, "carousel": models.FlexCarousel}
-_SPAN: dict[str, type[BaseModel]] = {"span": models.FlexSpan}
-_BOX: dict[str, type[BaseModel]] = {"box": models.FlexBox}
-_BUBBLE: dict[str, type[BaseModel]] = {"bubble": models.FlexBubble}
+_CONTAINERS: dict[str, str] = {"bubble": "FlexBubble", "carousel": "FlexCarousel"}
+_SPAN: dict[str, str] = {"span": "FlexSpan"}
+_BOX: dict[str, str] = {"box": "FlexBox"}
+_BUBBLE: dict[str, str] = {"bubble": "FlexBubble"}
 
 
 def flex_problems(contents: object, at: str) -> Iterator[Problem]:
@@ -61,7 +61,7 @@ def _bubble(bubble: dict[str, object], at: str) -> Iterator[Problem]:
             yield from _component(bubble[block], f"{at}.{block}", _COMPONENTS if block == "hero" else _BOX)
 
 
-def _component(component: object, at: str, allowed: dict[str, type[BaseModel]]) -> Iterator[Problem]:
+def _component(component: object, at: str, allowed: dict[str, str]) -> Iterator[Problem]:
     found = list(_shape(component, at, allowed))
     yield from found
     if found or not isinstance(component, dict):
@@ -76,14 +76,13 @@ def _component(component: object, at: str, allowed: dict[str, type[BaseModel]]) 
         yield from _component(child, f"{at}.contents[{index}]", _SPAN if component["type"] == "text" else _COMPONENTS)
 
 
-def _shape(node: object, at: str, allowed: dict[str, type[BaseModel]]) -> Iterator[Problem]:
+def _shape(node: object, at: str, allowed: dict[str, str]) -> Iterator[Problem]:
     """Known type, known properties."""
     kind = node.get("type") if isinstance(node, dict) else None
     if not isinstance(node, dict) or not isinstance(kind, str) or kind not in allowed:
         yield Problem(f"Must be one of the following values: [{', '.join(allowed)}]", f"{at}.type")
         return
-    known = {field.alias for field in allowed[kind].__fields__.values()}
-    for name in node.keys() - known:
+    for name in node.keys() - sdk.properties(allowed[kind]):
         yield Problem("unknown field", f"{at}.{name}")
 
 

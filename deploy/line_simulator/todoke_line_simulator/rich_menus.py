@@ -8,9 +8,8 @@ import re
 from uuid import uuid4
 
 import orjson
-from linebot.v3.messaging.models import RichMenuRequest
-from pydantic.v1 import ValidationError
 
+from todoke_line_simulator import sdk
 from todoke_line_simulator.calls import EMPTY, Answer, Call, answer_json
 from todoke_line_simulator.limits import Json
 from todoke_line_simulator.problems import LineError, Problem, invalid_body
@@ -28,10 +27,8 @@ def create(call: Call) -> Answer:
     menus = call.account.rich_menus.menus
     if missing := [Problem("May not be null", name) for name in _REQUIRED if name not in body]:
         raise invalid_body(missing)
-    try:
-        RichMenuRequest.parse_obj(body)
-    except ValidationError as error:
-        raise invalid_body(Problem(one["msg"], ".".join(map(str, one["loc"]))) for one in error.errors()) from error
+    if faults := sdk.faults("RichMenuRequest", body):
+        raise invalid_body([Problem(fault.why, ".".join(map(str, fault.where))) for fault in faults])
     if len(menus) >= MOST_MENUS:
         raise LineError(400, "The maximum number of rich menus has been reached")
     menu = f"richmenu-{uuid4().hex}"

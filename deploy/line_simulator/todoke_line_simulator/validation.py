@@ -8,16 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
-from linebot.v3.messaging.models import (
-    BroadcastRequest,
-    Message,
-    MulticastRequest,
-    PushMessageRequest,
-    ReplyMessageRequest,
-    TextMessage,
-)
-from pydantic.v1 import BaseModel, ValidationError
 
+from todoke_line_simulator import sdk
 from todoke_line_simulator.limits import TEXT_UNITS, Json, message_problems
 from todoke_line_simulator.problems import LineError, Problem, invalid_body
 from todoke_line_simulator.units import FIELD, is_unit
@@ -28,13 +20,13 @@ MAX_RECIPIENTS = 500
 _PLAIN_TEXT_KEYS = {"type", "text"}
 _PLAIN_ENVELOPE_KEYS = {"to", "messages", "replyToken"}
 _COUNTED_ENVELOPE_KEYS = {*_PLAIN_ENVELOPE_KEYS, FIELD}
-_ANY_MESSAGE = TextMessage(text="any")
+_ANY_MESSAGE = {"type": "text", "text": "any"}
 # The model of each request, and what stands in for the parts that are checked elsewhere.
-_ENVELOPES: dict[str, tuple[type[BaseModel], Json]] = {
-    "push": (PushMessageRequest, {"to": "U", "messages": [_ANY_MESSAGE]}),
-    "multicast": (MulticastRequest, {"to": ["U"], "messages": [_ANY_MESSAGE]}),
-    "broadcast": (BroadcastRequest, {"messages": [_ANY_MESSAGE]}),
-    "reply": (ReplyMessageRequest, {"messages": [_ANY_MESSAGE]}),
+_ENVELOPES: dict[str, tuple[str, Json]] = {
+    "push": ("PushMessageRequest", {"to": "U", "messages": [_ANY_MESSAGE]}),
+    "multicast": ("MulticastRequest", {"to": ["U"], "messages": [_ANY_MESSAGE]}),
+    "broadcast": ("BroadcastRequest", {"messages": [_ANY_MESSAGE]}),
+    "reply": ("ReplyMessageRequest", {"messages": [_ANY_MESSAGE]}),
 }
 
 
@@ -97,13 +89,11 @@ def _is_plain_text(message: object) -> bool:
 
 def _model_problems(message: Json, at: str) -> list[Problem]:
     try:
-        Message.from_dict(message)
-    except ValidationError as error:
-        # The SDK builds its models from the inside out, so the path it names starts at the innermost one.
-        return [Problem(str(one["msg"]), ".".join([at, *map(str, one["loc"])])) for one in error.errors()]
-    except (AttributeError, KeyError, TypeError, ValueError):  # how the SDK refuses an unknown or missing `type` inside
+        faults = sdk.message_faults(message)
+    except (AttributeError, KeyError, TypeError, ValueError):
         return [Problem("Has a part whose type is missing, unknown or in the wrong place", at)]
-    return []
+    # The SDK builds its models from the inside out, so the path it names starts at the innermost one.
+    return [Problem(fault.why, ".".join([at, *map(str, fault.where)])) for fault in faults]
 
 
 def check_envelope(endpoint: str, body: Json) -> None:
@@ -113,11 +103,7 @@ def check_envelope(endpoint: str, body: Json) -> None:
     if body.keys() <= (_COUNTED_ENVELOPE_KEYS if is_right else _PLAIN_ENVELOPE_KEYS):
         return
     model, stand_ins = _ENVELOPES[endpoint]
-    found: list[Problem] = []
-    try:
-        model.parse_obj(body | stand_ins)
-    except ValidationError as error:
-        found += [Problem(str(one["msg"]), str(one["loc"][0])) for one in error.errors()]
+    found = [Problem(fault.why, str(fault.where[0])) for fault in sdk.faults(model, body | stand_ins)]
     if isinstance(units, list) and not is_right:
         found.append(Problem("Must be one name of 1 to 30 letters, digits or underscores", FIELD))
     if found:

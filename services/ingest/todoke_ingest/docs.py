@@ -1,9 +1,9 @@
 """GET /docs and /openapi.json: a page that needs nothing from elsewhere, so that it also opens inside a closed net."""
 
+import asyncio
 import json
 from functools import cache
 
-from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -14,13 +14,14 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-in
 
 
 def docs_routes() -> list[Route]:
-    """`GET /docs` and `/openapi.json`, rendered once."""
-    document, page = _rendered()
+    """`GET /docs` and `/openapi.json`, rendered once, when somebody first asks: most processes serve neither."""
 
     async def docs(_: Request) -> Response:
+        _document, page = await asyncio.to_thread(_rendered)
         return HTMLResponse(page, headers=_HEADERS)
 
     async def specification(_: Request) -> Response:
+        document, _page = await asyncio.to_thread(_rendered)
         return JSONResponse(document)
 
     return [Route("/docs", docs), Route("/openapi.json", specification)]
@@ -28,6 +29,8 @@ def docs_routes() -> list[Route]:
 
 def render_docs(document: dict[str, object]) -> str:
     """The document as one HTML page: doors, examples, answers, schemas."""
+    from jinja2 import Environment, PackageLoader  # noqa: PLC0415 - for this page alone
+
     environment = Environment(
         loader=PackageLoader("todoke_ingest", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

@@ -7,9 +7,13 @@ from todoke_ingest.settings import IngestSettings
 
 def doors(settings: IngestSettings) -> list[Door]:
     """The doors, with the limits that the settings give them."""
-    body, webhook = settings.max_body_bytes, settings.max_webhook_bytes
+    return [*_of_systems(settings.max_body_bytes), *_of_platforms(settings.max_webhook_bytes), *_of_people()]
+
+
+def _of_systems(limit: int) -> list[Door]:
+    """With a key."""
     return [
-        Door(events.DOOR, "/v1/events", events.take_events, limit=body, purpose="events"),
+        Door(events.DOOR, "/v1/events", events.take_events, limit=limit, purpose="events"),
         *(
             Door(
                 campaigns.DOOR,
@@ -25,17 +29,29 @@ def doors(settings: IngestSettings) -> list[Door]:
                 segment.DOOR,
                 path,
                 segment.taking(call),
-                limit=settings.max_body_bytes,
+                limit=limit,
                 purpose="segment",
                 gzip=True,
                 shape=segment.told,
             )
             for path, call in segment.PATHS
         ),
-        Door(line_webhook.DOOR, "/webhooks/line/{account}", line_webhook.take_line_webhook, limit=webhook),
-        Door(shopify.DOOR, "/webhooks/shopify/{shop}", shopify.take_shopify_webhook, limit=webhook),
-        Door(platforms.ECCUBE, "/webhooks/eccube/{shop}", platforms.take_eccube, limit=webhook),
-        Door(platforms.MAKESHOP, "/webhooks/makeshop/{shop}", platforms.take_makeshop, limit=webhook),
+    ]
+
+
+def _of_platforms(limit: int) -> list[Door]:
+    """With their own signatures."""
+    return [
+        Door(line_webhook.DOOR, "/webhooks/line/{account}", line_webhook.take_line_webhook, limit=limit),
+        Door(shopify.DOOR, "/webhooks/shopify/{shop}", shopify.take_shopify_webhook, limit=limit),
+        Door(platforms.ECCUBE, "/webhooks/eccube/{shop}", platforms.take_eccube, limit=limit),
+        Door(platforms.MAKESHOP, "/webhooks/makeshop/{shop}", platforms.take_makeshop, limit=limit),
+    ]
+
+
+def _of_people() -> list[Door]:
+    """Browsers: the tag, and links in messages."""
+    return [
         Door(tag.DOOR, "/tag.js", tag.take_tag, method="GET"),
         Door(tag.DOOR, "/tag.js", tag.take_tag, method="HEAD"),
         Door(

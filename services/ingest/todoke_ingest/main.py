@@ -12,7 +12,6 @@ from todoke_ingest.adapters.keys import KeyRing
 from todoke_ingest.adapters.redirects import Redirects
 from todoke_ingest.adapters.spool import PostgresSpool
 from todoke_ingest.app import Doorway, build_app
-from todoke_ingest.handlers.fetching import fetching_loops
 from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.settings import IngestSettings
 from todoke_shared.accounts import Config, load_config
@@ -69,8 +68,8 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         loops.start("spool", publisher.follow_spool)
         redirects.start()
         intake = Intake(publisher, clock, config, pool, keys, redirects, lambda: spool.is_half_full)
-        for name, fetch in fetching_loops(intake).items():
-            fetching.start(name, fetch)
+        if any(shop.eccube or shop.makeshop for shop in config.shops.values()):
+            _start_fetching(intake, fetching)
         logger.info("ingest is ready")
         yield intake
     finally:
@@ -83,6 +82,13 @@ async def open_intake(settings: IngestSettings, config: Config) -> AsyncIterator
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await pool.close()
+
+
+def _start_fetching(intake: Intake, loops: Loops) -> None:
+    from todoke_ingest.handlers.fetching import fetching_loops  # noqa: PLC0415 - its HTTP client is for these shops alone
+
+    for name, fetch in fetching_loops(intake).items():
+        loops.start(name, fetch)
 
 
 async def _greet(kafka: KafkaPublisher) -> None:

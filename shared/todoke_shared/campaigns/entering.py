@@ -7,13 +7,36 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from todoke_shared.campaigns.parts import Duration, LocalDateTime, LocalTime, OffsetDays, Part, PersonDate, one_or_many
-from todoke_shared.campaigns.waits import WEEKDAYS, Weekday, weekday_mistake
+from todoke_shared.campaigns.parts import Duration, LocalTime, OffsetDays, Part, PersonDate, one_or_many
+from todoke_shared.campaigns.schedules import Every, Once, Schedule
 from todoke_shared.campaigns.words import nearest
 from todoke_shared.conditions import Condition, parse_condition
 from todoke_shared.conditions.errors import did_you_mean
 from todoke_shared.contracts.ec_events import CAMPAIGN_REQUESTS, CART_CHANGES, EVENT_TYPES, HISTORY_TYPES
 from todoke_shared.contracts.envelope import Name
+
+__all__ = [
+    "CALL",
+    "GOAL_WITHIN",
+    "GROUPS",
+    "KNOWN_EVENTS",
+    "LINE_EVENTS",
+    "SEGMENT_EVENTS",
+    "Again",
+    "AgainAfter",
+    "AgainWord",
+    "Enter",
+    "EnterKind",
+    "EventRule",
+    "Every",
+    "Goal",
+    "Once",
+    "Per",
+    "PerField",
+    "PerWord",
+    "Schedule",
+    "as_said",
+]
 
 SEGMENT_EVENTS = frozenset({"segment.entered", "segment.left"})
 """No records of a topic: the segmenter itself sees them happen, by an event or by the clock."""
@@ -96,53 +119,6 @@ class Goal(EventRule):
 
     within: Duration = GOAL_WITHIN
     ends: bool = True
-
-
-class Once(Part):
-    """At one local time."""
-
-    at: LocalDateTime
-
-
-Every_ = Literal["day", Weekday, "month"]
-_EVERY = ("day", *WEEKDAYS, "month")
-
-
-class Every(Part):
-    """Each day, weekday or month at a local time. `on`: the day of the month; one that a month lacks is its last."""
-
-    every: Every_
-    at: LocalTime
-    on: Annotated[int, Field(ge=1, le=31)] | Literal["last"] | None = Field(default=None, validate_default=True)
-
-    @field_validator("every", mode="before")
-    @classmethod
-    def _known_day(cls, every: Any) -> Any:
-        if every not in _EVERY:
-            raise ValueError(weekday_mistake(str(every), _EVERY))
-        return every
-
-    @field_validator("on", mode="before")
-    @classmethod
-    def _only_of_months(cls, on: Any, info: ValidationInfo) -> Any:
-        if "every" in info.data and (info.data["every"] == "month") != (on is not None):
-            raise ValueError("`every: month` and `on`, a day of it (1 to 31, or last), go together")
-        if on is not None and on != "last" and (type(on) is not int or not 1 <= on <= 31):
-            raise ValueError("a day of the month is 1 to 31, or `last`")
-        return on
-
-    @property
-    def weekday(self) -> int | None:
-        """Monday is 0; None for each day and for months."""
-        return WEEKDAYS.index(self.every) if self.every in WEEKDAYS else None
-
-
-def _schedule_kind(value: Any) -> str:
-    repeats = isinstance(value, Every) or (isinstance(value, dict) and not {"every", "on"}.isdisjoint(value))
-    return "<Every>" if repeats else "<Once>"
-
-
-Schedule = Annotated[Annotated[Once, Tag("<Once>")] | Annotated[Every, Tag("<Every>")], Discriminator(_schedule_kind)]
 
 
 class PerField(Part):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from pogo_core.util.migrate import apply
 
 _LOCK = 0x70D0CE
 """An arbitrary advisory lock: two `todoke migrate` at once take turns."""
@@ -38,6 +37,8 @@ async def migrate(dsn: str, rooms: Iterable[Migrations]) -> None:
 
 
 async def _migrate_room(connection: "asyncpg.Connection[asyncpg.Record]", room: Migrations) -> None:
+    from pogo_core.util.migrate import apply  # noqa: PLC0415 - services name their migrations and never migrate
+
     logger = logging.getLogger("todoke.migrate")
     logger.setLevel(logging.ERROR)  # pogo logs each file as a warning; what the operator needs is a failure
     await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{room.schema}"')

@@ -21,14 +21,18 @@ def can_run_apache_kafka() -> bool:
     return shutil.which("mvn") is not None and java_version() >= OLDEST_JAVA
 
 
-@functools.cache
 def java_version() -> int:
     """The feature release of `java` on the PATH, such as 17; 0 where there is none."""
-    if shutil.which("java") is None:
-        return 0
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', said)
+    found = re.search(r'version "(\d+)', java_words())
     return int(found[1]) if found else 0
+
+
+@functools.cache
+def java_words() -> str:
+    """What `java` on the PATH says of its version; empty where there is none."""
+    if shutil.which("java") is None:
+        return ""
+    return subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
 
 
 def kafka_version() -> str:

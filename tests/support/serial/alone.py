@@ -12,7 +12,6 @@ from tests.support.serial.load import STORY
 from tests.support.serial.reader import Fired
 from tests.support.serial.readings import Stored, read_stored, read_triggers
 from tests.support.serial.told import Told
-from todoke_local.rooms import migrate_rooms
 from todoke_scheduler.adapters.publishing import publish as publish_campaigns
 from todoke_segmenter.adapters.publishing import publish as publish_segments
 from todoke_segmenter.adapters.segments import SegmentCatalogue
@@ -72,7 +71,6 @@ async def tell(
     dsn: str, rules: Rules, schedule: Sequence[Arrival], shops: Sequence[str], *, step: timedelta
 ) -> Outcome:
     """Tell a schedule, so much of it at a time; then let as much time pass as the story took."""
-    await migrate_rooms(dsn)
     async with AsyncExitStack() as stack:
         pools = {
             room: await stack.enter_async_context(await open_pool(dsn, application="alone", schema=room, size=4))

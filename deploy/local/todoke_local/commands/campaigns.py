@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import asyncpg
 import typer
@@ -17,6 +17,7 @@ from todoke_dispatcher.adapters.units import listed as listed_units
 from todoke_dispatcher.domain.quota import month_of
 from todoke_local.campaign_check import check_campaigns
 from todoke_local.commands.preview import preview
+from todoke_local.in_room import Done, Work, in_room
 from todoke_local.link_check import link_remarks
 from todoke_local.listing import print_list, shop_time
 from todoke_local.messages.checking import message_remarks
@@ -47,7 +48,6 @@ Name = Annotated[str, typer.Argument(help="The campaign's name")]
 Line = Annotated[
     str | None, typer.Option("--line", metavar="ACCOUNT", help="Have LINE check the messages too, as this account")
 ]
-Result = TypeVar("Result")
 
 
 app.command("preview")(preview)
@@ -161,14 +161,8 @@ def _checked(
     return check_campaigns(folder or settings.campaigns, segments, validator or no_further_check)
 
 
-def _with_the_scheduler(do: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Result]]) -> Result:
-    dsn = LocalSettings().need("postgres_dsn")
-
-    async def go() -> Result:
-        async with await open_pool(dsn, application="campaigns", schema="scheduler", size=1) as pool:
-            return await do(pool)
-
-    return asyncio.run(go())
+def _with_the_scheduler(work: Work[Done]) -> Done:
+    return in_room("scheduler", work, command="campaigns")
 
 
 def _row(listed: Listed) -> tuple[str, ...]:

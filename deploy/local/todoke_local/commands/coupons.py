@@ -1,24 +1,20 @@
 """`todoke coupons create|import|list`."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import asyncpg
 import typer
 
+from todoke_local.in_room import Done, Work, in_room
 from todoke_local.listing import print_list
-from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters import coupons
 from todoke_scheduler.adapters.coupons import Pool
-from todoke_shared.postgres.pool import open_pool
 
 app = typer.Typer(no_args_is_help=True, help="Coupon codes that campaigns give (`coupon: POOL`), each once.")
 
 PoolName = Annotated[str, typer.Argument(help="The pool, as campaigns name it: a-z, 0-9, _ and -", metavar="POOL")]
-Result = TypeVar("Result")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _LONGEST = 100
 """Characters of a code: more than anybody types, few enough for any message."""
@@ -72,11 +68,5 @@ def _code(text: str, line: int, file: str = "--prefix") -> str:
     return text
 
 
-def _with_the_scheduler(do: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Result]]) -> Result:
-    dsn = LocalSettings().need("postgres_dsn")
-
-    async def go() -> Result:
-        async with await open_pool(dsn, application="coupons", schema="scheduler", size=1) as pool:
-            return await do(pool)
-
-    return asyncio.run(go())
+def _with_the_scheduler(work: Work[Done]) -> Done:
+    return in_room("scheduler", work, command="coupons")

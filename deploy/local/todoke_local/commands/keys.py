@@ -4,10 +4,8 @@ A key is printed once, alone on standard output, so that it can be piped to wher
 error. Each command ends when every ingest knows what it has changed.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import asyncpg
 import typer
@@ -17,16 +15,13 @@ from todoke_ingest.adapters.keys import IN_FORCE_SECONDS
 from todoke_ingest.domain.keys import DEFAULT_LIMITS, Limit, hint_of, read_origin
 from todoke_ingest.operator.issuing import KeyTerms, ListedKey, create_key, list_keys, revoke_key, rotate_key
 from todoke_ingest.requests import Purpose
+from todoke_local.in_room import Done, Work, in_room
 from todoke_local.listing import print_list, shop_time
 from todoke_local.names import check_shop
 from todoke_local.settings import LocalSettings
 from todoke_shared.accounts import read_config
 from todoke_shared.campaigns.durations import parse_duration
 from todoke_shared.errors import SlowDownError
-from todoke_shared.postgres.pool import open_pool
-
-Done = TypeVar("Done")
-Work = Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Done]]
 
 app = typer.Typer(no_args_is_help=True, help="Make and end the keys that producers send events with.")
 
@@ -95,16 +90,10 @@ def revoke(hint: Annotated[str, typer.Argument(help="The key's HINT, from `todok
 
 
 def _run(work: Work[Done]) -> Done:
-    settings = LocalSettings()
-    read_config(settings.config)  # a mistake in it is told here already, and not by a service that does not start
-
-    async def go() -> Done:
-        dsn = settings.need("postgres_dsn")
-        async with await open_pool(dsn, application="keys", schema="ingest", size=1) as pool:
-            return await work(pool)
-
+    # A mistake in it is told here already, and not by a service that does not start.
+    read_config(LocalSettings().config)
     try:
-        return asyncio.run(go())
+        return in_room("ingest", work, command="keys")
     except asyncpg.UndefinedTableError:
         raise SlowDownError("the database is not prepared; run `todoke migrate`") from None
 

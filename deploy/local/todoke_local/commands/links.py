@@ -4,9 +4,7 @@ A new link's address is printed alone on standard output, so that it can be pipe
 words go to standard error.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import asyncpg
 import typer
@@ -14,16 +12,15 @@ from rich.console import Console
 
 from todoke_dispatcher.adapters.links import NewLink, StoredLink, listed, store
 from todoke_dispatcher.domain.links import check_destination, redirect_url
+from todoke_local.in_room import Done, Work, in_room
 from todoke_local.listing import print_list, shop_time
 from todoke_local.names import check_shop
 from todoke_local.settings import LocalSettings
 from todoke_shared.accounts import Config, read_config
 from todoke_shared.campaigns.durations import parse_duration
 from todoke_shared.postgres.fleet_clock import open_clock
-from todoke_shared.postgres.pool import open_pool
 from todoke_shared.shops import Shop
 
-Done = TypeVar("Done")
 MOST_LISTED = 1_000
 
 app = typer.Typer(no_args_is_help=True, help="Make links whose clicks are counted.")
@@ -55,7 +52,7 @@ def create(
             [token] = await store(connection, [link], now)
         return token
 
-    token = _run(settings, work)
+    token = _run(work)
     Console().print(redirect_url(settings.links_base, token), soft_wrap=True, highlight=False)
     if settings.public_url is None:
         Console(stderr=True).print(
@@ -75,7 +72,7 @@ def list_() -> None:
             return await listed(connection, MOST_LISTED)
 
     headings = ("link", "leads to", "shop", "campaign", "step", "made", "until")
-    print_list(headings, [_cells(settings, link) for link in _run(settings, work)])
+    print_list(headings, [_cells(settings, link) for link in _run(work)])
 
 
 def _cells(settings: LocalSettings, link: StoredLink) -> tuple[str, ...]:
@@ -90,10 +87,5 @@ def _shop(config: Config, name: str) -> Shop:
     return config.shops.get(name, Shop())
 
 
-def _run(settings: LocalSettings, work: Callable[["asyncpg.Pool[asyncpg.Record]"], Awaitable[Done]]) -> Done:
-    async def go() -> Done:
-        dsn = settings.need("postgres_dsn")
-        async with await open_pool(dsn, application="links", schema="dispatcher", size=1) as pool:
-            return await work(pool)
-
-    return asyncio.run(go())
+def _run(work: Work[Done]) -> Done:
+    return in_room("dispatcher", work, command="links")

@@ -1,15 +1,13 @@
 """`todoke privacy list|done`: what customers and shops asked about their data, due within 30 days."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from todoke_ingest.adapters.privacy import ListedRequest, finish_request, list_requests
+from todoke_local.in_room import in_room
 from todoke_local.listing import print_list, shop_time
-from todoke_local.settings import LocalSettings
-from todoke_shared.postgres.pool import open_pool
 
 app = typer.Typer(no_args_is_help=True, help="Requests to see or erase a person's data, as platforms pass them on.")
 
@@ -17,15 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Requests to see or erase a person'
 @app.command("list")
 def list_(every: Annotated[bool, typer.Option("--all", help="Also what is done")] = False) -> None:
     """List the requests that are still to be carried out, most pressing first."""
-    settings = LocalSettings()
-
-    async def go() -> list[ListedRequest]:
-        async with await open_pool(
-            settings.need("postgres_dsn"), application="privacy", schema="ingest", size=1
-        ) as pool:
-            return list(await list_requests(pool, done=every))
-
-    requests = asyncio.run(go())
+    requests = in_room("ingest", lambda pool: list_requests(pool, done=every), command="privacy")
     if not requests:
         Console().print("No requests." if every else "Nothing to do.")
         return
@@ -35,16 +25,8 @@ def list_(every: Annotated[bool, typer.Option("--all", help="Also what is done")
 @app.command("done")
 def done(request: Annotated[str, typer.Argument(help="The request's id, as `todoke privacy list` shows it")]) -> None:
     """Note that a request has been carried out. The row stays, as evidence."""
-    settings = LocalSettings()
-
-    async def go() -> ListedRequest:
-        async with await open_pool(
-            settings.need("postgres_dsn"), application="privacy", schema="ingest", size=1
-        ) as pool:
-            return await finish_request(pool, request)
-
     try:
-        one = asyncio.run(go())
+        one = in_room("ingest", lambda pool: finish_request(pool, request), command="privacy")
     except LookupError as error:
         raise ValueError(str(error)) from None
     Console().print(f"{one.kind} of {one.subject or one.shop}: done at {shop_time(one.done_at) if one.done_at else ''}")
