@@ -101,6 +101,9 @@ async def consuming(broker: KafkaBroker, consumption: Consumption, room: Room) -
     finally:
         room.readiness.ready = False
         consumption.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BATCH_SECONDS):
+                await consumption.end()
         await broker.stop()
 
 
