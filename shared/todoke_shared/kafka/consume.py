@@ -50,6 +50,8 @@ class Consumption:
     def stop(self) -> None:
         """Take no new batch; a batch that waits for its next try is left for the next consumer."""
         self._stopping.set()
+        for dealer in self._dealers:
+            dealer.stop()
 
     async def end(self) -> None:
         """Once stopped: return when no batch is in hand any more."""

@@ -86,21 +86,26 @@ class Dealer:
         self._takers = takers
         self._waiting = Waiting()
         self._taking: set[asyncio.Future[None]] = set()
+        self._stopped = False
 
     async def put(self, records: Iterable[ConsumerRecord]) -> None:
         """Return as soon as more is wanted."""
         self._waiting.put(records)
         self._deal()
-        while len(self._waiting) >= MOST_WAITING or self._waiting.has_a_hand:
+        while not self._stopped and (len(self._waiting) >= MOST_WAITING or self._waiting.has_a_hand):
             await asyncio.wait(self._taking, return_when=asyncio.FIRST_COMPLETED)
 
+    def stop(self) -> None:
+        """Deal no more: what waits, and what is still put, is left for whoever reads the topic next."""
+        self._stopped = True
+
     async def drain(self) -> None:
-        """Return when everything has been taken."""
+        """Return when everything has been taken; once stopped, when nothing is in hand any more."""
         while self._taking:
             await asyncio.wait(self._taking)
 
     def _deal(self) -> None:
-        while (free := self._takers - len(self._taking)) and (hand := self._waiting.deal(free)):
+        while not self._stopped and (free := self._takers - len(self._taking)) and (hand := self._waiting.deal(free)):
             task = asyncio.ensure_future(self._take(hand))
             self._taking.add(task)
             task.add_done_callback(partial(self._taken, hand))

@@ -143,6 +143,22 @@ async def test_what_waits_has_a_bound() -> None:
     assert sum(len(hand) for hand, _ in takers.held) == MOST_WAITING + MAX_BATCH
 
 
+async def test_once_stopped_what_is_in_hand_ends_and_nothing_else_begins() -> None:
+    """Reading is not held up either, so that a service can leave."""
+    takers = Takers(1)
+    reading = asyncio.create_task(takers.dealer.put(read([0] * MAX_BATCH + [1])))
+    await settled()
+    takers.dealer.stop()
+    ending = asyncio.create_task(takers.dealer.drain())
+    await settled()
+    assert not ending.done(), "a batch is in hand"
+    await takers.let_go(0)
+    assert ending.done() and reading.done()
+    await takers.dealer.put(read([1] * MAX_BATCH))
+    await settled()
+    assert len(takers.held) == 1
+
+
 async def test_a_hand_that_fails_is_told_of_and_the_next_is_dealt(caplog: pytest.LogCaptureFixture) -> None:
     """Its taker is free again; and the end is reached once nothing is in hand."""
     taken: list[Hand] = []
