@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from todoke_dispatcher.adapters.line import PUSH_PATH
 from todoke_shared.accounts import SIMULATOR_TOKEN
 from todoke_shared.jsons import dumps
-from todoke_shared.kafka.consume import FETCH_HELD_MS, FETCH_WAIT_MS, MAX_BATCH
+from todoke_shared.kafka.consume import FETCH_HELD_MS, FETCH_WAIT_MS
+from todoke_shared.kafka.dealing import MAX_BATCH
 
 TOPICS = ("benchmark.flow.1", "benchmark.flow.2", "benchmark.flow.3")
 """As many as an event passes: ec.events, customer.triggers, message.requests."""

@@ -22,7 +22,8 @@ from benchmarks.shop_events import shop_events
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, REQUESTS_MARKETING, REQUESTS_TRANSACTIONAL
 from todoke_shared.ids import event_key
 from todoke_shared.jsons import loads
-from todoke_shared.kafka.consume import FETCH_HELD_MS, FETCH_WAIT_MS, MAX_BATCH
+from todoke_shared.kafka.consume import FETCH_HELD_MS, FETCH_WAIT_MS
+from todoke_shared.kafka.dealing import MAX_BATCH
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.records import Outgoing
 

@@ -104,6 +104,9 @@ async def consuming(broker: "KafkaBroker", consumption: "Consumption", room: Roo
     finally:
         room.readiness.ready = False
         consumption.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BATCH_SECONDS):
+                await consumption.end()
         await broker.stop()
 
 

@@ -28,7 +28,7 @@ async def store(pool: "asyncpg.Pool[asyncpg.Record]", people: list[PersonState])
     await pool.execute(
         "INSERT INTO people (person_id, shop, state, facts)"
         " SELECT gen_random_uuid(), 'main', state::jsonb, '{}' FROM unnest($1::text[]) AS n (state)",
-        [encode_state(person) for person in people],
+        [encode_state(person).decode() for person in people],
     )
     rows = await pool.fetch("SELECT person_id::text, state::text FROM people")
     return {row["person_id"]: decode_state(row["state"]) for row in rows}
@@ -41,7 +41,7 @@ async def found(
     parameters: list[object] = ["main"]
     columns = []
     for condition in conditions:
-        sql = compile_condition(condition, "main").sql(moment, "p.state", first=len(parameters) + 1)
+        sql = compile_condition(condition, "main").sql(moment, "p.state::jsonb", first=len(parameters) + 1)
         columns.append(sql.text)
         parameters += sql.parameters
     query = f"SELECT p.person_id::text, ARRAY[{', '.join(columns)}] AS holds FROM people p WHERE p.shop = $1"  # noqa: S608

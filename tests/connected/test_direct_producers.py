@@ -24,10 +24,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "kafka-producers.md"
 NAME = "x-name"
 FOLDED = """
 SELECT count(*) FROM segmenter.identities JOIN segmenter.people USING (person_id)
- WHERE identifier LIKE 'customer:good-%' AND state ? 'last_seen_at'
+ WHERE identifier LIKE 'customer:good-%' AND state::jsonb ? 'last_seen_at'
 """
 ORDERED = """
-SELECT state ? 'last_order_at' FROM segmenter.identities JOIN segmenter.people USING (person_id)
+SELECT state::jsonb ? 'last_order_at' FROM segmenter.identities JOIN segmenter.people USING (person_id)
  WHERE identifier = $1
 """
 

@@ -99,6 +99,7 @@ async def test_a_newer_release_is_not_kept_waiting_by_batches_that_overlap(
 
 async def test_one_of_the_same_release_starts_beside_a_batch(pool: Pool) -> None:
     """It has nothing to raise, and waits for nobody."""
+    await claim_layout(pool)
     async with pool.acquire() as busy, busy.transaction():
         await layout.check_layout(busy)
         await asyncio.wait_for(claim_layout(pool), 4)

@@ -355,7 +355,7 @@ async def test_tags_attributes_and_events_of_a_campaign_come_back_to_the_shop(po
         await told.trigger()
         await told.pipeline.run_until(NOON + 2 * HOUR)
         assert told.texts == ["known"]
-        state = await told.pipeline.people.fetchval("SELECT state FROM people")
+        state = await told.pipeline.people.fetchval("SELECT state::jsonb FROM people")
         assert state["profile"]["favourite"]["source"] == "todoke:campaign:care"
 
 

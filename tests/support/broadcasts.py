@@ -38,7 +38,7 @@ INSERT INTO segmenter.friend_status (account, user_id, shop, person_id, is_frien
 SELECT $1, 'U' || md5($1 || person_id), 'main', person_id, $3, now() FROM unnest($2::uuid[]) AS person_id
 """
 _KNOWN_AS_FRIENDS = """
-UPDATE segmenter.people SET state = state || jsonb_build_object('friendships', jsonb_build_object(
+UPDATE segmenter.people SET state = state::jsonb || jsonb_build_object('friendships', jsonb_build_object(
        $1 || ':U' || md5($1 || person_id), jsonb_build_object('at', '2026-01-01T00:00:00Z', 'friend', $3::boolean)))
  WHERE person_id = any($2::uuid[])
 """

@@ -106,14 +106,15 @@ class Segmenter:
             await self.rulebook.know(requested, connection)
         people = await lock_people(connection, news)
         newest = max(membership.revision or 0 for membership in people.memberships.values())
-        live = LiveSegments(await self.rulebook.at_least(newest, connection), self._clock.now())
+        now = self._clock.now()
+        live = LiveSegments(await self.rulebook.at_least(newest, connection), now)
         decided = _Decided(people, live, self.rulebook.triggers)
         decided.catch_up()
         for happening in news:
             decided.happen(happening)
         for membership in people.memberships.values():
             live.look_ahead(membership)
-        await save_people(connection, people)
+        await save_people(connection, people, now)
         return decided.changes, latest_of_each(decided.triggers)  # an event may do by a segment what it does by itself
 
 

@@ -35,7 +35,7 @@ def declare(
 ) -> Consumption:
     """What the segmenter reads and writes: for the running service, and for AsyncAPI."""
     consumption = Consumption(broker, group=f"todoke-{NAME}")
-    consumption.subscribe([EC_EVENTS], ec_events, lane="ec", side_by_side=2)
+    consumption.subscribe([EC_EVENTS], ec_events, lane="ec", side_by_side=3)
     consumption.subscribe([LINE_EVENTS], line_events, lane="line")
     consumption.subscribe([OUTCOMES], outcomes, lane="outcomes")
     broker.publisher(

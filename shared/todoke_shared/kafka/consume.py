@@ -10,8 +10,7 @@ An exception never leaves the handler here: under manual acknowledgement FastStr
 import asyncio
 import logging
 import random
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 
@@ -24,19 +23,17 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from todoke_shared.contracts.topics import Topic
 from todoke_shared.errors import for_the_log
+from todoke_shared.kafka.dealing import MAX_BATCH, Dealer
 from todoke_shared.kafka.records import BatchHandler, Record
 from todoke_shared.telemetry import metrics
 
 logger = logging.getLogger("todoke.consume")
 
-MAX_BATCH = 500
 FETCH_WAIT_MS = 20
 FETCH_HELD_MS = 50
 """How long a broker holds a fetch with nothing to give. Kafka answers as soon as it has something; the embedded broker
 holds it to the end, so this is its latency."""
 LONGEST_PAUSE_SECONDS = 10.0
-MIN_PARTED = 100
-"""A transaction's own cost is shared by too few records in a part of a smaller batch."""
 
 _Batch = tuple[ConsumerRecord, ...]
 
@@ -48,35 +45,43 @@ class Consumption:
         self._broker = broker
         self._group = group
         self._stopping = asyncio.Event()
+        self._dealers: list[Dealer] = []
 
     def stop(self) -> None:
         """Take no new batch; a batch that waits for its next try is left for the next consumer."""
         self._stopping.set()
+        for dealer in self._dealers:
+            dealer.stop()
+
+    async def end(self) -> None:
+        """Once stopped: return when no batch is in hand any more."""
+        for dealer in self._dealers:
+            await dealer.drain()
 
     def subscribe(
         self, topics: Sequence[Topic], handler: BatchHandler, *, lane: str = "", side_by_side: int = 1
     ) -> None:
         """Give every batch of `topics` to `handler`, again until it takes it. Call before the broker starts.
 
-        `side_by_side`: into so many parts a large batch is cut by partition, each taken by itself, so that one is
-        thought about while PostgreSQL works on another. A partition's records stay in order and in one part.
+        `side_by_side`: so many batches are taken at once, each of other partitions (dealing.py).
         """
         group = f"{self._group}-{lane}" if lane else self._group
+        parser = _RawBatchParser()
+
+        async def take(batch: Sequence[ConsumerRecord]) -> None:
+            if await self._take(handler, [_record(record) for record in batch], group):
+                await _commit(parser.consumer, batch)
+
+        dealer = Dealer(take, side_by_side)
+        self._dealers.append(dealer)
 
         async def receive(message: KafkaMessage) -> None:
-            consumer: AIOKafkaConsumer = message.consumer
-
-            async def take(part: _Batch) -> None:
-                if await self._take(handler, [_record(record) for record in part], group):
-                    await _commit(consumer, part)
-
-            await asyncio.gather(*map(take, _parts(message.raw_message, side_by_side)))
+            await (take(message.raw_message) if side_by_side == 1 else dealer.put(message.raw_message))
 
         # FastStream draws the AsyncAPI payload from the handler's annotation: the model of one record, though what it
         # hands over is our raw batch.
         receive.__annotations__["message"] = reduce(or_, [topic.payload for topic in topics])
         receive.__doc__ = " ".join(topic.purpose for topic in topics)
-        parser = _RawBatchParser()
         subscriber = self._broker.subscriber(
             *(topic.name for topic in topics),
             batch=True,
@@ -126,14 +131,18 @@ class _RawBatchParser:
     def __init__(self) -> None:
         self.subscriber: BatchSubscriber | None = None
 
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """Whose batches these are."""
+        return (self.subscriber.consumer if self.subscriber else None) or FAKE_CONSUMER
+
     async def parse(self, batch: _Batch) -> KafkaMessage:
-        consumer = self.subscriber.consumer if self.subscriber else None
         first = batch[0]
         return KafkaMessage(
             body=b"",
             headers={},
             raw_message=batch,
-            consumer=consumer or FAKE_CONSUMER,
+            consumer=self.consumer,
             message_id=f"{first.topic}/{first.partition}/{first.offset}",
             correlation_id="",
         )
@@ -143,25 +152,12 @@ async def _whole_message(message: KafkaMessage) -> KafkaMessage:
     return message
 
 
-def _parts(batch: _Batch, number: int) -> list[_Batch]:
-    """A batch cut by partition into at most so many parts of about one size; a small one stays whole."""
-    if number == 1 or len(batch) < MIN_PARTED:
-        return [batch]
-    partitions: defaultdict[tuple[str, int], list[ConsumerRecord]] = defaultdict(list)
-    for record in batch:
-        partitions[record.topic, record.partition].append(record)
-    parts: list[list[ConsumerRecord]] = [[] for _ in range(min(number, len(partitions)))]
-    for records in sorted(partitions.values(), key=len, reverse=True):
-        min(parts, key=len).extend(records)
-    return [tuple(part) for part in parts]
-
-
 def _record(raw: ConsumerRecord) -> Record:
     headers = tuple((name, value or b"") for name, value in raw.headers)  # Kafka has headers without a value
     return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, headers)
 
 
-async def _commit(consumer: AIOKafkaConsumer, batch: _Batch) -> None:
+async def _commit(consumer: AIOKafkaConsumer, batch: Iterable[ConsumerRecord]) -> None:
     ends: dict[TopicPartition, int] = {}
     for record in batch:
         ends[TopicPartition(record.topic, record.partition)] = record.offset + 1

@@ -7,8 +7,8 @@ acknowledgement and the delete; ids are deterministic, so readers recognise it.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -50,6 +50,7 @@ class Relay:
         self._shards: list[int] = []
         self._rests_until: dict[str, float] = {}
         self._failures = 0
+        self._is_behind = False
 
     def wake(self) -> None:
         """Something was just committed to the outbox."""
@@ -58,7 +59,7 @@ class Relay:
     async def run_once(self) -> None:
         """Publish until the outbox is empty, then wait for a wake or the poll time."""
         self._wake.clear()
-        while await self.publish_some():
+        while await self.publish_some() and self._is_behind:
             self._wake.clear()
         try:
             async with asyncio.timeout(POLL_SECONDS):
@@ -71,9 +72,8 @@ class Relay:
 
         Each topic by itself: one that is missing, or forbidden to us, keeps its own records waiting and no others.
         """
-        if not await self._own_shards():
-            return 0
-        rows = await self._pool.fetch(_SQL["read_outbox"], self._shards, BATCH, BATCH_BYTES, self._resting_topics())
+        rows = await self._read()
+        self._is_behind = len(rows) == BATCH or sum(len(row["value"] or b"") for row in rows) >= BATCH_BYTES
         records = {row["id"]: Outgoing(row["topic"], row["key"], row["value"], row["headers"]) for row in rows}
         too_large = {key: record for key, record in records.items() if size_of(record) > MAX_RECORD_BYTES}
         await self._set_aside(too_large)
@@ -132,8 +132,16 @@ class Relay:
             metrics.SET_ASIDE.labels(record.topic).inc()
             logger.error("%s.outbox %d is too large for %s and was set aside", self._schema, key, record.topic)
 
-    async def _own_shards(self) -> bool:
-        """Whether any shard is ours. Asks PostgreSQL each time: a session that has died owns nothing any more."""
+    async def _read(self) -> list[asyncpg.Record]:
+        """The oldest of the shards that are ours, by the session that owns them: one that has died owns nothing."""
+        async with self._owning() as owner:
+            if not self._shards:
+                return []
+            return await owner.fetch(_SQL["read_outbox"], self._shards, BATCH, BATCH_BYTES, self._resting_topics())
+
+    @asynccontextmanager
+    async def _owning(self) -> "AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]":
+        """The session that owns what shards were free; with an error of its own it is given up."""
         try:
             if self._owner is None:
                 self._owner = await self._pool.acquire()
@@ -142,12 +150,10 @@ class Relay:
                 rows = await self._owner.fetch(_SQL["lock_shards"], OUTBOX_SHARDS, f"todoke.outbox.{self._schema}")
                 # A session may lock the same shard twice, so the answer repeats those we own.
                 self._shards = [row["shard"] for row in rows]
-            else:
-                await self._owner.execute("SELECT 1")
+            yield self._owner
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await self.release()
             raise
-        return bool(self._shards)
 
     async def release(self) -> None:
         """Give the shards to whoever asks next. The connection is closed, for its locks live as long as it does."""
@@ -159,8 +165,8 @@ class Relay:
 
     async def __aenter__(self) -> Self:
         """Own what shards are free."""
-        await self._own_shards()
-        return self
+        async with self._owning():
+            return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -46,7 +46,8 @@ async def test_the_command_says_it_without_a_word_about_anybody(installation: In
     live = await installation.ids_by_number()
     await installation.pool.execute(
         """
-        UPDATE people SET state = state || '{"profile": {"name": {"at": "2026-01-01T00:00:00Z", "value": "花子"}}}'
+        UPDATE people
+           SET state = state::jsonb || '{"profile": {"name": {"at": "2026-01-01T00:00:00Z", "value": "花子"}}}'
          WHERE person_id = $1
         """,
         live[3],

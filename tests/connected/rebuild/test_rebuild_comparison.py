@@ -39,7 +39,7 @@ async def test_duplicates_and_disorder_in_the_topics_come_to_the_same_state(inst
     assert outcome.comparison.is_equal
     asked = "SELECT count(*) FROM people WHERE state #>> '{answers,skin-type,value}' IN ('はい', 'いいえ')"
     assert await installation.pool.fetchval(asked) == PEOPLE
-    clicks = "SELECT count(*) FROM people WHERE state ? 'last_click_at'"
+    clicks = "SELECT count(*) FROM people WHERE state::jsonb ? 'last_click_at'"
     assert await installation.pool.fetchval(clicks) == PEOPLE / 4
     assert (people.equal, people.live, people.share, people.older) == (PEOPLE, PEOPLE, 1.0, 0)
     assert products.equal == 10
@@ -67,7 +67,7 @@ async def test_whoever_was_tampered_with_is_named_with_the_part(installation: In
     """A view too many, a friend who is none, an identifier gone astray, a segment, somebody lost, somebody invented."""
     pool, live = installation.pool, await installation.ids_by_number()
     tampering = {
-        1: """UPDATE people SET state = state || '{"last_seen_at": "2020-01-01T00:00:00Z"}' WHERE person_id = $1""",
+        1: "UPDATE people SET state = state::jsonb - 'last_seen_at' WHERE person_id = $1",
         2: "UPDATE friend_status SET is_friend = NOT is_friend WHERE person_id = $1",
         4: 'UPDATE people SET segments = \'{"nobody": "2026-01-01T00:00:00Z"}\' WHERE person_id = $1',
         5: "DELETE FROM people WHERE person_id = $1",
@@ -98,7 +98,7 @@ async def test_the_same_state_written_otherwise_is_no_difference(installation: I
     pool = installation.pool
     rewritten = await pool.execute(
         """
-        UPDATE people SET state = (state - 'carts') || jsonb_build_object('cart', state -> 'carts' -> '')
+        UPDATE people SET state = (state::jsonb - 'carts') || jsonb_build_object('cart', state -> 'carts' -> '')
          WHERE state -> 'carts' -> '' IS NOT NULL
         """
     )

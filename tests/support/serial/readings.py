@@ -16,7 +16,9 @@ from tests.support.serial.told import Told, Who
 from todoke_shared.jsons import loads
 from todoke_shared.kafka.records import Record
 
-_PEOPLE = "SELECT person_id, shop, state, segments FROM people WHERE merged_into IS NULL AND shop = any($1)"
+_PEOPLE = (
+    "SELECT person_id, shop, state::jsonb AS state, segments FROM people WHERE merged_into IS NULL AND shop = any($1)"
+)
 _BECAME = "SELECT person_id, coalesce(merged_into, person_id) AS now FROM people WHERE shop = any($1)"
 _IDENTITIES = "SELECT shop, identifier, person_id FROM identities WHERE shop = any($1)"
 _PRODUCTS = "SELECT shop, product_id, name, price, stock FROM products WHERE shop = any($1)"

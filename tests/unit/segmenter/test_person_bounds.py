@@ -31,7 +31,7 @@ def spread(make: Callable[[int], Happening], number: int, kinds: int, minutes: i
 
 def size(state: PersonState) -> int:
     """Bytes, as they are stored."""
-    return len(encode_state(state).encode())
+    return len(encode_state(state))
 
 
 def viewed(product: int) -> Happening:

@@ -23,6 +23,7 @@ LAYOUTS = {
         "Subscription": "at value source renews_at",
     },
 }
+LAYOUTS[2] = LAYOUTS[1]  # the same fields, in another column (docs/adr/0032)
 """By number, the fields of each struct: add one beside the others, and never change one that was released."""
 
 

@@ -33,7 +33,9 @@ def test_ids_of_today_are_ids_of_tomorrow() -> None:
 def test_an_id_is_a_uuid_of_version_5(name: str) -> None:
     """As any other system can make it from its parts, by the standard's own rule."""
     people = uuid5(UUID("0f1d7f3e-58f1-5c4e-9b0a-7d0d0ce0e001"), "person")
-    assert ids.person_id("main", name) == uuid5(people, f"main|{name}")
+    made, expected = ids.person_id("main", name), uuid5(people, f"main|{name}")
+    assert made == expected and hash(made) == hash(expected)
+    assert (repr(made), made.version, made.is_safe) == (repr(expected), 5, expected.is_safe)
 
 
 @example([("a|b", "c"), ("a", "b|c")])

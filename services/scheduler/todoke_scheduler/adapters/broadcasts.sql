@@ -47,7 +47,7 @@ UPDATE broadcasts
 -- $5: their states are wanted, too.
 SELECT * FROM (
     SELECT p.person_id, p.current_id, p.shop, f.user_id, true AS refuses, true AS agrees,
-           CASE WHEN $5::boolean THEN p.state::text END AS state, f.user_id IS NOT NULL AND true AS matches,
+           CASE WHEN $5::boolean THEN p.state_text END AS state, f.user_id IS NOT NULL AND true AS matches,
            row_number() OVER ids AS place, lead(p.person_id) OVER ids IS NULL AS is_last
       FROM (SELECT * FROM segmenter.published_states
              WHERE person_id > $1 AND person_id <= $2 ORDER BY person_id LIMIT $3::bigint) AS p

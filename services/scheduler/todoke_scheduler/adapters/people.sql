@@ -11,7 +11,7 @@ SELECT p.person_id, f.account, f.user_id
 
 -- name: states_of
 -- All that is known of these people.
-SELECT person_id, state::text AS state FROM segmenter.published_states WHERE person_id = any($1::uuid[]);
+SELECT person_id, state_text AS state FROM segmenter.published_states WHERE person_id = any($1::uuid[]);
 
 -- name: consents_of
 -- Those of these people who said yes or no to the purpose $2.

@@ -68,7 +68,7 @@ async def count_holding(
     pool: "asyncpg.Pool[asyncpg.Record]", condition: Condition, now: datetime, zone: tzinfo, account: str | None = None
 ) -> Count:
     """Of how many a condition (without `segment`) holds at `now`. `account`: whose friend `friend` means; None: any."""
-    sql: Sql = compile_condition(condition, account).sql(Moment.at(now, zone), state="p.state", first=3)
+    sql: Sql = compile_condition(condition, account).sql(Moment.at(now, zone), state="parsed.state", first=3)
     [count] = await _count(pool, [(sql.text, list(sql.parameters))])
     return count
 
@@ -93,7 +93,8 @@ async def share_asked(pool: "asyncpg.Pool[asyncpg.Record]", revisions: Sequence[
 
 
 async def _count(pool: "asyncpg.Pool[asyncpg.Record]", asked: Sequence[tuple[str, list[object]]]) -> list[Count]:
-    """Each is an SQL expression over `p`, a row of `people`, and its parameters; together they are numbered from 3."""
+    """Each is an SQL expression over `p`, a row of `people`, and its `parsed` state, and its parameters; together they
+    are numbered from 3."""
     parameters = [parameter for _, own in asked for parameter in own]
     columns = "".join(f", count(*) FILTER (WHERE {text})" for text, _ in asked)
     query = _SQL["in_slice"].replace(", true AS columns", columns)  # of our own words; operands are parameters

@@ -1,7 +1,9 @@
 -- name: in_slice
--- Of people whose ids lie between $1 and $2: their number, and (columns) of how many what is asked holds.
+-- Of people whose ids lie between $1 and $2: their number, and (columns) of how many what is asked holds. A state is
+-- parsed once, and only where it is asked for.
 SELECT count(*) AS people, true AS columns
-  FROM people p WHERE p.person_id >= $1 AND p.person_id <= $2 AND p.merged_into IS NULL;
+  FROM people p CROSS JOIN LATERAL (SELECT coalesce(p.state::jsonb, p.state_before) AS state OFFSET 0) AS parsed
+ WHERE p.person_id >= $1 AND p.person_id <= $2 AND p.merged_into IS NULL;
 
 -- name: are_few$
 -- Whether there are no more than $1 people.

@@ -1,14 +1,14 @@
 -- name: claim_due
 -- People whom the clock has to look at by $1, at most $2. Locked rows are another claim's, or a batch's that catches up.
-SELECT person_id, shop, state::text AS state, segments::text AS segments, segments_left::text AS segments_left,
-       segments_revision, checked_at, next_check_at
+SELECT person_id, shop, convert_to(coalesce(state::text, state_before::text), 'UTF8') AS state,
+       segments::text AS segments, segments_left::text AS segments_left, segments_revision, checked_at, next_check_at
   FROM people WHERE next_check_at <= $1 AND merged_into IS NULL
  ORDER BY next_check_at LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: claim_outdated
 -- People who were last asked before revision $1, at most $2. Who was never asked is asked with their first event.
-SELECT person_id, shop, state::text AS state, segments::text AS segments, segments_left::text AS segments_left,
-       segments_revision, checked_at, next_check_at
+SELECT person_id, shop, convert_to(coalesce(state::text, state_before::text), 'UTF8') AS state,
+       segments::text AS segments, segments_left::text AS segments_left, segments_revision, checked_at, next_check_at
   FROM people WHERE segments_revision < $1 AND merged_into IS NULL
  ORDER BY segments_revision LIMIT $2 FOR UPDATE SKIP LOCKED;
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -26,7 +27,10 @@ _IDENTITY = msgspec.json.Decoder(Identity)
 
 @dataclass
 class People:
-    """The people of a batch, locked. Change them by `who` and `put`; `save_people` writes what changed."""
+    """The people of a batch, locked. Change them by `who` and `put`; `save_people` writes what changed.
+
+    `published`: those whose facts or contacts, which have columns of their own, may have changed.
+    """
 
     identities: Identities
     states: dict[UUID, PersonState]
@@ -62,7 +66,7 @@ class People:
             self.states[person] = state
             self.changed.add(person)
             self.touched.append(person)
-            if is_published_anew(known, state):
+            if is_published_anew(known, state) or state.profile is not known.profile:
                 self.published.add(person)
             if state.friendships is not known.friendships:
                 self.befriended.add(person)
@@ -201,31 +205,35 @@ class _Locking:
         return person
 
 
-async def save_people(connection: Connection, people: People) -> None:
-    """Write what changed: states, friend status, merges, who is who."""
+async def save_people(connection: Connection, people: People, now: datetime) -> None:
+    """Write what changed: states, friend status, merges, who is who. `now`: the shop's time, when they were asked."""
     if people.born:
         born = sorted(people.born)
         await connection.execute(_SQL["create_people"], born, [people.shops[person] for person in born])
-    dirty = {person for person, membership in people.memberships.items() if membership.is_dirty}
-    changed = sorted(people.changed | dirty)
-    if changed:
-        states = [people.states[person] for person in changed]
-        await connection.execute(
-            _SQL["save_people"],
-            changed,
-            list(map(encode_state, states)),
-            [
-                _facts(state) if person in people.published else None
-                for person, state in zip(changed, states, strict=True)
-            ],
-            [state.contact("email_sha256") for state in states],
-            [state.contact("phone_sha256") for state in states],
-            *membership_columns([people.memberships[person] for person in changed]),
-        )
+    await _save_states(connection, people, now)
     if people.merged:
         await connection.execute(_SQL["merge_people"], list(people.merged), list(people.merged.values()))
     await _save_identities(connection, people)
     await _save_friends(connection, people)
+
+
+async def _save_states(connection: Connection, people: People, now: datetime) -> None:
+    """Of most people an event changes the state alone: ten columns are sent for the others."""
+    moved = {person for person, one in people.memberships.items() if one.is_dirty or one.has_moved}
+    if quiet := sorted(people.changed - moved - people.published):
+        states = [encode_state(people.states[person]) for person in quiet]
+        await connection.execute(_SQL["save_states"], quiet, states, now)
+    if others := sorted(people.changed & people.published | moved):
+        both = [(people.states[person], person in people.published) for person in others]
+        await connection.execute(
+            _SQL["save_people"],
+            others,
+            [encode_state(state) for state, _ in both],
+            [_facts(state) if published else None for state, published in both],
+            [state.contact("email_sha256") for state, _ in both],
+            [state.contact("phone_sha256") for state, _ in both],
+            *membership_columns([people.memberships[person] for person in others]),
+        )
 
 
 def _facts(state: PersonState) -> str:

@@ -27,20 +27,28 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) AS n (shop, identifier,
 ON CONFLICT (shop, identifier) DO NOTHING;
 
 -- name: lock_people
--- The people of a batch, locked in one order so that batches cannot deadlock. State as text: msgspec reads it.
-SELECT person_id, merged_into, moved, state::text AS state, segments::text AS segments,
-       segments_left::text AS segments_left, segments_revision, checked_at, next_check_at
+-- The people of a batch, locked in one order so that batches cannot deadlock. State as bytes: msgspec reads them.
+SELECT person_id, merged_into, moved, convert_to(coalesce(state::text, state_before::text), 'UTF8') AS state,
+       segments::text AS segments, segments_left::text AS segments_left, segments_revision, checked_at, next_check_at
   FROM people
  WHERE person_id = any($1::uuid[]) ORDER BY person_id FOR UPDATE;
 
+-- name: save_states!
+-- What is known of people of whom nothing else has changed than that they were asked at $3.
+UPDATE people p SET state = convert_from(n.state, 'UTF8')::json, state_before = NULL,
+                    checked_at = greatest(p.checked_at, $3), updated_at = now()
+  FROM unnest($1::uuid[], $2::bytea[]) AS n (person_id, state)
+ WHERE p.person_id = n.person_id;
+
 -- name: save_people!
 -- What became of them. NULL facts or segments stay as they are.
-UPDATE people p SET state = n.state::jsonb, facts = coalesce(n.facts::jsonb, p.facts), email_sha256 = n.email, phone_sha256 = n.phone,
+UPDATE people p SET state = convert_from(n.state, 'UTF8')::json, state_before = NULL,
+                    facts = coalesce(n.facts::jsonb, p.facts), email_sha256 = n.email, phone_sha256 = n.phone,
                     segments = coalesce(n.segments::jsonb, p.segments),
                     segments_left = coalesce(n.segments_left::jsonb, p.segments_left),
                     segments_revision = n.revision, checked_at = n.checked_at, next_check_at = n.next_check_at,
                     updated_at = now()
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
+  FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
               $9::timestamptz[], $10::timestamptz[])
     AS n (person_id, state, facts, email, phone, segments, segments_left, revision, checked_at, next_check_at)
  WHERE p.person_id = n.person_id;
@@ -54,8 +62,8 @@ WITH pairs AS (
 ), friends_moved AS (
     UPDATE friend_status f SET person_id = m.survivor FROM pairs m WHERE f.person_id = m.loser
 )
-UPDATE people p SET merged_into = m.survivor, state = '{}', facts = '{}', email_sha256 = NULL, phone_sha256 = NULL,
-                    segments = '{}', segments_left = '{}', next_check_at = NULL
+UPDATE people p SET merged_into = m.survivor, state = '{}', state_before = NULL, facts = '{}', email_sha256 = NULL,
+                    phone_sha256 = NULL, segments = '{}', segments_left = '{}', next_check_at = NULL
   FROM pairs m WHERE p.person_id = m.loser OR p.merged_into = m.loser;
 
 -- name: save_identities!

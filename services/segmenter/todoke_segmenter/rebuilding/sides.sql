@@ -2,7 +2,7 @@
 
 -- name: people
 -- Everybody, in one order, each part as a hash of what it says.
-SELECT p.person_id, p.merged_into, md5(p.state::text) AS state,
+SELECT p.person_id, p.merged_into, md5(coalesce(p.state::jsonb, p.state_before)::text) AS state,
        (SELECT md5(string_agg(i.shop || '/' || i.identifier, E'\n' ORDER BY i.shop COLLATE "C", i.identifier COLLATE "C"))
           FROM identities i WHERE i.person_id = p.person_id) AS identifiers,
        (SELECT md5(string_agg(concat_ws('/', f.account, f.user_id, f.is_friend, f.changed_at), E'\n'
@@ -18,7 +18,7 @@ SELECT p.person_id, p.merged_into, md5(p.state::text) AS state,
 
 -- name: states
 -- What is known of some people.
-SELECT person_id, state::text AS state FROM people WHERE person_id = any($1::uuid[]);
+SELECT person_id, coalesce(state::text, state_before::text) AS state FROM people WHERE person_id = any($1::uuid[]);
 
 -- name: products
 -- The catalogue, in one order.
