@@ -61,6 +61,8 @@ class Contract(BaseModel):
 
     largest: ClassVar[int] = 900_000
     """Bytes of a record's value; Kafka takes a million, headers and all."""
+    deepest: ClassVar[int] = MAX_DEPTH
+    """Levels of a record's value."""
 
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:
@@ -74,7 +76,7 @@ class Contract(BaseModel):
         except ValidationError as error:
             raise bad_message(error) from None
         if is_suspect(value):
-            check_json(record.model_dump())
+            check_json(record.model_dump(), cls.deepest)
         return record
 
     def to_json(self) -> bytes:
