@@ -6,6 +6,7 @@ done of it.
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -30,7 +31,11 @@ from todoke_scheduler.reading_ahead import ReadingAhead
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
+from todoke_shared.errors import for_the_log
 from todoke_shared.postgres.stream import Connection
+from todoke_shared.telemetry import metrics
+
+logger = logging.getLogger("todoke.broadcasts")
 
 PLAN_SECONDS = 1.0
 """How soon a published schedule is planned: as soon as its campaign is in force."""
@@ -40,6 +45,8 @@ _SHOP = "main"
 _NO_SHOPS: Mapping[str, str] = {}
 UNREADABLE_REST = timedelta(minutes=1)
 """A version that this release cannot read is left, for a minute, to one that can."""
+FAILED_REST = timedelta(seconds=5)
+"""What failed by chance soon goes on; what always does costs the others little."""
 
 
 class Broadcaster:
@@ -92,19 +99,26 @@ class Broadcaster:
         await broadcasts.unplan(self._pool, gone)
 
     async def go_on(self) -> bool:
-        """Carry out a chunk of a broadcast that can go on; whether there was one."""
-        now = self._clock.now()
-        async with self._pool.acquire() as connection, connection.transaction():
-            broadcast = await broadcasts.claim(connection, now)
+        """Carry out a chunk of a broadcast that can go on; whether there was one. One that fails is left alone a while.
+
+        It would else be the one that waited longest, again and again, and no other would have its turn.
+        """
+        now, broadcast = self._clock.now(), None
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                broadcast = await broadcasts.claim(connection, now)
+                if broadcast is not None:
+                    await self._carry_on(connection, broadcast, now)
+        except Exception as error:
             if broadcast is None:
-                return False
-            published = await self._version(connection, broadcast)
-            if published is None:
-                await broadcasts.move(connection, replace(broadcast, next_at=now + UNREADABLE_REST))
-                return True
-            await self._carry_on(connection, broadcast, published, now)
-        self._wake()
-        return True
+                raise
+            metrics.LOOP_ERRORS.labels("broadcasts", type(error).__name__).inc()
+            logger.error("broadcast %s of %s failed (%s)", broadcast.id, broadcast.campaign, for_the_log(error))
+            await broadcasts.put_off(self._pool, broadcast.id, now + FAILED_REST)
+            return True
+        if broadcast is not None:
+            self._wake()
+        return broadcast is not None
 
     def _in_force(self, campaign: str, version: int) -> PublishedCampaign | None:
         """The version in force; None while it is too new for our last look, or for this release."""
@@ -118,9 +132,11 @@ class Broadcaster:
         await self._catalogue.fetch({(broadcast.campaign, broadcast.version)}, connection)
         return self._catalogue.known(broadcast.campaign, broadcast.version)
 
-    async def _carry_on(
-        self, connection: Connection, broadcast: Broadcast, published: PublishedCampaign, now: datetime
-    ) -> None:
+    async def _carry_on(self, connection: Connection, broadcast: Broadcast, now: datetime) -> None:
+        published = await self._version(connection, broadcast)
+        if published is None:
+            await broadcasts.move(connection, replace(broadcast, next_at=now + UNREADABLE_REST))
+            return
         account = published.campaign.account
         standing = self._engine.standing(published, self._shops.get(account, _SHOP))
         if broadcast.state == "planned":

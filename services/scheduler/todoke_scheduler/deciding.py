@@ -28,6 +28,8 @@ def decide(
             yield from _count(trigger, journeys, catalogue)
         case "answer":
             yield from _answer(trigger, journeys, catalogue)
+        case "refused":
+            yield Decision(trigger.person, trigger.campaign, words.CALLED_IN_VAIN, trigger.at)
 
 
 def _end(trigger: Trigger, journeys: Journeys) -> None:
@@ -41,7 +43,8 @@ def _start(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue, n
     if published is None:
         yield Decision(trigger.person, trigger.campaign, words.UNREADABLE_VERSION, now)
         return
-    entry = enter(journeys.marks_of(trigger), journeys.runs_of(trigger, key=trigger.key), trigger, published)
+    runs = journeys.runs_of(trigger, key=trigger.key)
+    entry = enter(journeys.marks_of(trigger), runs, trigger, published, journeys.begun_before)
     for run in entry.ended:
         journeys.put(run)
     if entry.started is not None:

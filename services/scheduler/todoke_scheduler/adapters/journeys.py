@@ -9,6 +9,7 @@ from todoke_scheduler.adapters.enrolments import enrolment_of
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.journey import Marks
 from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.ids import enrolment_id
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
@@ -23,12 +24,14 @@ class Journeys:
     """The journeys that a batch of triggers is about.
 
     `current` leads from an old id to whom the person turned out to be. `over`: runs that are, where goals ask for them.
+    `begun_before`: of the runs that the entries would begin, those that have been and are over.
     """
 
     current: dict[UUID, UUID]
     marks: dict[JourneyKey, Marks]
     runs: dict[UUID, Enrolment]
     over: tuple[Enrolment, ...] = ()
+    begun_before: frozenset[UUID] = frozenset()
     changed: set[UUID] = field(default_factory=set)
     noted: set[UUID] = field(default_factory=set)
     marked: set[JourneyKey] = field(default_factory=set)
@@ -80,15 +83,25 @@ class Journeys:
         self._of_person[run.campaign, self.current.get(run.person, run.person)][run.id] = None
 
 
-async def current_ids(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
-    """Every id under which these people are or were known, and whom it means now."""
-    rows = await connection.fetch(_SQL["aliases_of"], sorted(set(people)))
-    return {row["person_id"]: row["current_id"] for row in rows}
+async def take_turns(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Every id under which these people are or were known, and whom it means now.
+
+    Until this transaction ends, whoever else decides about one of them, under any of these ids, waits. Two may turn out
+    to be one while we wait ourselves: hence again, until there is no id whose turn we have not.
+    """
+    current: dict[UUID, UUID] = {}
+    wanted, ours = set(people), set[UUID]()
+    while fresh := sorted(wanted - ours):
+        await connection.fetch(_SQL["take_turns"], fresh)
+        ours |= wanted
+        rows = await connection.fetch(_SQL["aliases_of"], fresh)
+        current |= {row["person_id"]: row["current_id"] for row in rows}
+        wanted = ours | current.keys()
+    return current
 
 
 async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], current: dict[UUID, UUID]) -> Journeys:
-    """The journeys of these triggers, under every id that their people had."""
-    await connection.fetch(_SQL["take_turns"], [trigger.person for trigger in triggers])
+    """The journeys of these triggers, under every id that their people had: `current`, of `take_turns`."""
     campaigns = sorted({trigger.campaign for trigger in triggers})
     people = sorted({trigger.person for trigger in triggers} | current.keys())
     marks: dict[JourneyKey, Marks] = {}
@@ -101,7 +114,10 @@ async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], cur
     over: list[Enrolment] = []
     if any(trigger.kind == "goal" for trigger in triggers):
         over = [enrolment_of(row) for row in await connection.fetch(_SQL["over_of"], campaigns, people)]
-    return Journeys(current, marks, {row["enrolment_id"]: enrolment_of(row) for row in rows}, tuple(over))
+    entries = [enrolment_id(one.campaign, one.person, one.key, one.at) for one in triggers if one.kind == "enter"]
+    begun = await connection.fetch(_SQL["begun_before"], entries) if entries else []
+    runs = {row["enrolment_id"]: enrolment_of(row) for row in rows}
+    return Journeys(current, marks, runs, tuple(over), frozenset(row["enrolment_id"] for row in begun))
 
 
 async def save_marks(connection: Connection, journeys: Journeys) -> None:

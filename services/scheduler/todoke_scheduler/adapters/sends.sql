@@ -5,8 +5,10 @@ SELECT pg_advisory_xact_lock(hashtextextended(person::text, 1))
   FROM (SELECT DISTINCT unnest($1::uuid[]) AS person ORDER BY person) AS people;
 
 -- name: sent_since
--- What these people were sent since $2, under their present ids.
-SELECT person_id, campaign, lane, at FROM sends WHERE person_id = any($1::uuid[]) AND at > $2;
+-- What these people were sent since $2, under any id that they had.
+SELECT p.current_id AS person_id, s.campaign, s.lane, s.at
+  FROM segmenter.published_people p JOIN sends s USING (person_id)
+ WHERE p.current_id = any($1::uuid[]) AND s.at > $2;
 
 -- name: save_sent!
 -- What goes out now.
