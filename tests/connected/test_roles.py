@@ -36,6 +36,7 @@ READABLE = {
         "platform.simulated_clock",
         "segmenter.current_segments",
         "segmenter.friends",
+        "segmenter.published_aliases",
         "segmenter.published_identities",
         "segmenter.published_people",
         "segmenter.published_products",

@@ -38,7 +38,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA segmenter TO todoke
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA segmenter TO todoke_segmenter;
 GRANT SELECT ON segmenter.friends, segmenter.published_people TO todoke_scheduler, todoke_dispatcher;
 GRANT SELECT ON segmenter.published_products TO todoke_scheduler, todoke_dispatcher;
-GRANT SELECT ON segmenter.published_states, segmenter.published_identities TO todoke_scheduler;
+GRANT SELECT ON segmenter.published_states, segmenter.published_identities, segmenter.published_aliases TO todoke_scheduler;
 GRANT SELECT ON segmenter.current_segments TO todoke_scheduler;
 
 -- name: scheduler!

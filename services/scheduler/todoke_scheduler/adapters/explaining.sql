@@ -1,9 +1,13 @@
 -- name: people_named
 -- Every id of whom the identifier $1, or the person id $2, means now.
-SELECT person_id FROM segmenter.published_people WHERE current_id IN (
-    SELECT p.current_id FROM segmenter.published_people p
-     WHERE p.person_id = $2 OR p.person_id IN (SELECT person_id FROM segmenter.published_identities WHERE identifier = $1)
-) ORDER BY person_id;
+WITH known AS (
+    SELECT DISTINCT current_id FROM segmenter.published_people
+     WHERE person_id = any(array(SELECT person_id FROM segmenter.published_identities WHERE identifier = $1) || $2::uuid)
+)
+SELECT current_id AS person_id FROM known
+UNION ALL
+SELECT person_id FROM known JOIN segmenter.published_aliases USING (current_id)
+ORDER BY person_id;
 
 -- name: runs_of
 -- The runs of these people in a campaign.

@@ -1,8 +1,9 @@
 -- name: aliases_of
 -- Everybody who turned out to be these people, themselves included: what was begun under an old id goes on.
-SELECT person_id, current_id FROM segmenter.published_people WHERE current_id IN (
-    SELECT current_id FROM segmenter.published_people WHERE person_id = any($1::uuid[])
-);
+WITH known AS (SELECT DISTINCT current_id FROM segmenter.published_people WHERE person_id = any($1::uuid[]))
+SELECT current_id AS person_id, current_id FROM known
+UNION ALL
+SELECT person_id, current_id FROM known JOIN segmenter.published_aliases USING (current_id);
 
 -- name: take_turns
 -- Triggers of one person may lie in two partitions (before and after a merge): whoever decides locks the person first.
