@@ -6,9 +6,12 @@ SELECT pg_advisory_xact_lock(hashtextextended(person::text, 1))
 
 -- name: sent_since
 -- What these people were sent since $2, under any id that they had.
-SELECT p.current_id AS person_id, s.campaign, s.lane, s.at
-  FROM segmenter.published_people p JOIN sends s USING (person_id)
- WHERE p.current_id = any($1::uuid[]) AND s.at > $2;
+WITH known AS (
+    SELECT current_id AS person_id, current_id FROM unnest($1::uuid[]) AS ids (current_id)
+    UNION ALL
+    SELECT person_id, current_id FROM unnest($1::uuid[]) AS ids (current_id) JOIN segmenter.published_aliases USING (current_id)
+)
+SELECT known.current_id AS person_id, campaign, lane, at FROM known JOIN sends USING (person_id) WHERE at > $2;
 
 -- name: save_sent!
 -- What goes out now.
