@@ -206,3 +206,19 @@ async def test_a_call_that_the_campaign_is_against_is_in_the_decision_log(postgr
         [told] = await pipeline.pool.fetch("SELECT person_id, campaign, decision FROM decisions")
         assert tuple(told) == (await person_of(pipeline, HANA), "rich", words.CALLED_IN_VAIN)
         assert pipeline.topics.logs[CUSTOMER_TRIGGERS.dead_letters] == []
+
+
+async def test_a_goal_that_is_heard_of_before_its_entry_counts_and_ends_the_run(postgres_dsn: str) -> None:
+    """The order's event overtakes the cart's: nobody is reminded, and the report has it."""
+    reminder = campaign("reminder", {"wait": "1h"}, goal={"on": "order.placed"})
+    async with shop(postgres_dsn, reminder) as pipeline:
+        await pipeline.run_until(NOON + 10 * MINUTE)
+        await pipeline.post(ordered(HANA, NOON + 5 * MINUTE, "A-1", "tea"))
+        await pipeline.post(*added(HANA, NOON, "tea"))
+        await pipeline.post(*added(HANA, NOON + 6 * MINUTE, "cup"))
+        await pipeline.run_until(NOON + 3 * HOUR)
+        assert sent(pipeline, "reminder") == [HOUR + 6 * MINUTE]
+        [counted] = await pipeline.pool.fetch(
+            "SELECT e.started_at, c.at FROM conversions c JOIN enrolments e USING (enrolment_id)"
+        )
+        assert tuple(counted) == (NOON, NOON + 5 * MINUTE)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_scheduler.adapters.conversions import save_conversions
+from todoke_scheduler.adapters.conversions import save_conversions, save_heard
 from todoke_scheduler.adapters.decisions import Decision, save_decisions
 from todoke_scheduler.adapters.enrolments import lock_enrolments
 from todoke_scheduler.adapters.journeys import lock_journeys, save_marks, take_turns
@@ -109,6 +109,7 @@ class Scheduler:
         await save_decisions(connection, [news for _, news in told if isinstance(news, Decision)])
         conversions = [(trigger.campaign, news) for trigger, news in told if isinstance(news, Conversion)]
         await save_conversions(connection, conversions)
+        await save_heard(connection, journeys.newly_heard)
         await save_marks(connection, journeys)
         changed = [journeys.runs[run] for run in sorted(journeys.changed)]
         await self._looks.look(connection, changed, now, noted=journeys.noted)

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from todoke_scheduler.adapters.conversions import goals_heard
 from todoke_scheduler.adapters.enrolments import enrolment_of
 from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.domain.goals import Heard
 from todoke_scheduler.domain.journey import Marks
 from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.ids import enrolment_id
@@ -24,6 +26,7 @@ class Journeys:
     """The journeys that a batch of triggers is about.
 
     `current` leads from an old id to whom the person turned out to be. `over`: runs that are, where goals ask for them.
+    `heard`: goals that they may have reached before their entry was heard of; `newly_heard`: those of this batch.
     `begun_before`: of the runs that the entries would begin, those that have been and are over.
     """
 
@@ -32,6 +35,8 @@ class Journeys:
     runs: dict[UUID, Enrolment]
     over: tuple[Enrolment, ...] = ()
     begun_before: frozenset[UUID] = frozenset()
+    heard: tuple[Heard, ...] = ()
+    newly_heard: list[Heard] = field(default_factory=list)
     changed: set[UUID] = field(default_factory=set)
     noted: set[UUID] = field(default_factory=set)
     marked: set[JourneyKey] = field(default_factory=set)
@@ -68,6 +73,19 @@ class Journeys:
             for run in self.over
             if run.campaign == trigger.campaign and self.current.get(run.person, run.person) == trigger.person
         ]
+
+    def hear(self, heard: Heard) -> None:
+        """Remember a goal."""
+        self.newly_heard.append(heard)
+
+    def heard_of(self, trigger: Trigger) -> list[Heard]:
+        """The person's goals in the campaign that are remembered, in the order in which they happened."""
+        own = [
+            one
+            for one in self.heard
+            if one.campaign == trigger.campaign and self.current.get(one.person, one.person) == trigger.person
+        ]
+        return sorted(own, key=lambda one: (one.at, one.id))
 
     def put(self, run: Enrolment) -> None:
         """A run as it now stands."""
@@ -114,10 +132,14 @@ async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], cur
     over: list[Enrolment] = []
     if any(trigger.kind == "goal" for trigger in triggers):
         over = [enrolment_of(row) for row in await connection.fetch(_SQL["over_of"], campaigns, people)]
-    entries = [enrolment_id(one.campaign, one.person, one.key, one.at) for one in triggers if one.kind == "enter"]
-    begun = await connection.fetch(_SQL["begun_before"], entries) if entries else []
     runs = {row["enrolment_id"]: enrolment_of(row) for row in rows}
-    return Journeys(current, marks, runs, tuple(over), frozenset(row["enrolment_id"] for row in begun))
+    entries = [one for one in triggers if one.kind == "enter"]
+    if not entries:
+        return Journeys(current, marks, runs, tuple(over))
+    ids = [enrolment_id(one.campaign, one.person, one.key, one.at) for one in entries]
+    begun = frozenset(row["enrolment_id"] for row in await connection.fetch(_SQL["begun_before"], ids))
+    heard = await goals_heard(connection, campaigns, people)
+    return Journeys(current, marks, runs, tuple(over), begun, heard)
 
 
 async def save_marks(connection: Connection, journeys: Journeys) -> None:
