@@ -7,6 +7,7 @@ done of it.
 import asyncio
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -39,6 +40,8 @@ logger = logging.getLogger("todoke.broadcasts")
 
 PLAN_SECONDS = 1.0
 """How soon a published schedule is planned: as soon as its campaign is in force."""
+PLAN_AT_ONCE, PLAN_SHARE = 100, 10
+"""Thousands of schedules take a second to go through: timers have their turn meanwhile, and most of the time."""
 POLL_SECONDS = 0.1
 """How soon a broadcast is found that is due, or that another scheduler has left."""
 _SHOP = "main"
@@ -72,8 +75,9 @@ class Broadcaster:
 
     async def plan_all(self) -> None:
         """A round of the loop that plans."""
+        began = time.monotonic()
         await self.plan()
-        await asyncio.sleep(PLAN_SECONDS)
+        await asyncio.sleep(max(PLAN_SECONDS, PLAN_SHARE * (time.monotonic() - began)))
 
     async def go_on_with_all(self) -> None:
         """A round of the loop that carries out."""
@@ -85,7 +89,9 @@ class Broadcaster:
         """Have planned what the schedules in force say, and nothing else."""
         now, wall = self._clock.now(), self._clock.wall()
         due: list[tuple[str, datetime]] = []
-        for one in await broadcasts.scheduled(self._pool):
+        for number, one in enumerate(await broadcasts.scheduled(self._pool)):
+            if number % PLAN_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if (published := self._in_force(one.campaign, one.version)) is not None:
                 published_at = now - (wall - one.published_at) * self._clock.rate
                 due += [(one.campaign, instant) for instant in to_plan(published.campaign, published_at, now)]
