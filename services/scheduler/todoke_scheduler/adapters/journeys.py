@@ -107,15 +107,19 @@ async def take_turns(connection: Connection, people: Iterable[UUID]) -> dict[UUI
     Until this transaction ends, whoever else decides about one of them, under any of these ids, waits. Two may turn out
     to be one while we wait ourselves: hence again, until there is no id whose turn we have not.
     """
-    current: dict[UUID, UUID] = {}
-    wanted, ours = set(people), set[UUID]()
-    while fresh := sorted(wanted - ours):
-        await connection.fetch(_SQL["take_turns"], fresh)
-        ours |= wanted
-        rows = await connection.fetch(_SQL["aliases_of"], fresh)
-        current |= {row["person_id"]: row["current_id"] for row in rows}
-        wanted = ours | current.keys()
+    wanted = set(people)
+    current = await _current_ids(connection, wanted)
+    ours: set[UUID] = set()
+    while fresh := (wanted := wanted | current.keys()) - ours:
+        await connection.fetch(_SQL["take_turns"], sorted(fresh))
+        ours |= fresh
+        current = await _current_ids(connection, ours)
     return current
+
+
+async def _current_ids(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
+    rows = await connection.fetch(_SQL["aliases_of"], sorted(people))
+    return {row["person_id"]: row["current_id"] for row in rows}
 
 
 async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], current: dict[UUID, UUID]) -> Journeys:
