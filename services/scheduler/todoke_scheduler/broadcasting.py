@@ -116,8 +116,8 @@ class Broadcaster:
                 if broadcast is not None:
                     await self._carry_on(connection, broadcast, now)
         except Exception as error:
-            if broadcast is None:
-                raise
+            if broadcast is None or isinstance(error, ConnectionError):
+                raise  # PostgreSQL is away: for all
             metrics.LOOP_ERRORS.labels("broadcasts", type(error).__name__).inc()
             logger.error("broadcast %s of %s failed (%s)", broadcast.id, broadcast.campaign, for_the_log(error))
             await broadcasts.put_off(self._pool, broadcast.id, now + FAILED_REST)

@@ -108,16 +108,17 @@ async def take_turns(connection: Connection, people: Iterable[UUID]) -> dict[UUI
     to be one while we wait ourselves: hence again, until there is no id whose turn we have not.
     """
     wanted = set(people)
-    current = await _current_ids(connection, wanted)
+    current = await current_ids(connection, wanted)
     ours: set[UUID] = set()
     while fresh := (wanted := wanted | current.keys()) - ours:
         await connection.fetch(_SQL["take_turns"], sorted(fresh))
         ours |= fresh
-        current = await _current_ids(connection, ours)
+        current = await current_ids(connection, ours)
     return current
 
 
-async def _current_ids(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
+async def current_ids(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Every id under which these people are or were known, and whom it means now."""
     rows = await connection.fetch(_SQL["aliases_of"], sorted(people))
     return {row["person_id"]: row["current_id"] for row in rows}
 
