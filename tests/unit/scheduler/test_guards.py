@@ -213,7 +213,9 @@ def test_what_would_be_late_and_in_quiet_hours_is_held_once() -> None:
 def test_what_would_have_to_wait_until_it_is_of_no_use_is_left_out() -> None:
     """`expires: 1h`: not held for the night, and not spread beyond it."""
     night = local("2026-02-03 23:00")
-    assert isinstance(ask(night, expires="1d"), Hold)
+    held = ask(night, expires="1d")
+    assert isinstance(held, Hold)
+    assert ask(night, expires=held.until - night) == held  # of use still at its last instant, as the dispatcher has it
     verdict = ask(night, expires="9h")
     assert isinstance(verdict, Skip) and verdict.why.startswith("left out: it could go out at 2026-02-04 09:")
     assert isinstance(ask(NOON, NOON + 5 * HOUR, expires="1h"), Skip)
