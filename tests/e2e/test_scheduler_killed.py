@@ -136,10 +136,10 @@ async def test_a_machine_with_a_wrong_clock_fires_nothing_early(
         stamps = {row["message"]: row["at"] for row in await schedulers.pool.fetch("SELECT * FROM stamps")}
         await schedulers.stop()
         asked, _ = without_repeats(await schedulers.asked())
-    assert min(fired) > 0, f"one of them had nothing to do: {fired}"
     assert asked.keys() == stamps.keys() == schedulers.owed.keys()
     lateness = [stamps[id_] - due for id_, due in schedulers.owed.items()]
     assert min(lateness) >= -SECOND
+    assert min(fired) > 0, f"one of them had nothing to do: {fired}"
     logger.info(
         "%d timers, shared %s, by %s; earliest %s, lateness p99 %s",
         *(len(lateness), fired, libfaketime() or "Python", min(lateness), percentile(lateness, 0.99)),
