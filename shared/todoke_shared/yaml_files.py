@@ -11,7 +11,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from todoke_shared.conditions import ConditionError
-from todoke_shared.contracts.json_values import field_path
+from todoke_shared.contracts.json_values import check_json, field_path
+from todoke_shared.errors import BadMessageError
 
 Place = tuple[str | int, ...]
 """Leads from a file's root to a place in it, by keys and list indexes."""
@@ -93,7 +94,11 @@ def read_document(file: Path) -> Document:
     yaml = YAML(typ="safe", pure=True)  # YAML 1.2, in which the key `on` is a text and not "true"
     try:
         root: Node | None = yaml.compose(file)
-        return Document(file, yaml.load(file), root)
+        document = Document(file, yaml.load(file), root)
+        check_json(document.value)
+        return document
+    except BadMessageError as error:  # what JSON or PostgreSQL cannot hold: NUL, .inf
+        raise FileMistakesError([Mistake(file, 1, error.field or "the file", error.reason)]) from None
     except YAMLError as error:
         raise FileMistakesError([_not_yaml(file, error)]) from None
     except RecursionError:

@@ -11,13 +11,12 @@ import pytest
 
 from tests.support.pipeline import CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject, ordered
-from todoke_scheduler.adapters.journeys import lock_journeys
+from todoke_scheduler.adapters import journeys
 from todoke_segmenter.handlers import Segmenter
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import EC_EVENTS
-from todoke_shared.contracts.triggers import Trigger
-from todoke_shared.ids import person_id, trigger_id
+from todoke_shared.ids import person_id
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
 from todoke_shared.postgres.pool import open_pool
@@ -172,12 +171,6 @@ async def test_whoever_is_second_with_a_bad_record_writes_no_letter(pool: Pool) 
     assert await pool.fetchval("SELECT count(*) FROM outbox WHERE topic = $1", LETTERS) == 1
 
 
-def trigger_of(person: UUID) -> Trigger:
-    """Anything to decide about a person."""
-    id_ = trigger_id(person, "care", "enter", person)
-    return Trigger(id=id_, kind="enter", campaign="care", person=person, at=NOON)
-
-
 async def test_who_decides_for_one_person_waits_for_the_other(postgres_dsn: str) -> None:
     """Triggers of one person may lie in two partitions; other people's go on meanwhile."""
     pool = await open_pool(postgres_dsn, application="turns-test", schema="scheduler")
@@ -185,12 +178,12 @@ async def test_who_decides_for_one_person_waits_for_the_other(postgres_dsn: str)
 
     async def decide(*people: UUID) -> None:
         async with pool.acquire() as connection, connection.transaction():
-            await lock_journeys(connection, [trigger_of(person) for person in people], {})
+            await journeys.take_turns(connection, people)
 
     async with pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        await lock_journeys(connection, [trigger_of(hana)], {})
+        await journeys.take_turns(connection, [hana])
         await asyncio.wait_for(decide(taro), 4)
         rival = asyncio.create_task(decide(taro, hana))
         await until_waiting(pool, rival)

@@ -6,6 +6,8 @@ done of it.
 
 import asyncio
 import dataclasses
+import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -30,16 +32,24 @@ from todoke_scheduler.reading_ahead import ReadingAhead
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
+from todoke_shared.errors import for_the_log
 from todoke_shared.postgres.stream import Connection
+from todoke_shared.telemetry import metrics
+
+logger = logging.getLogger("todoke.broadcasts")
 
 PLAN_SECONDS = 1.0
 """How soon a published schedule is planned: as soon as its campaign is in force."""
+PLAN_AT_ONCE, PLAN_SHARE = 100, 10
+"""Thousands of schedules take a second to go through: timers have their turn meanwhile, and most of the time."""
 POLL_SECONDS = 0.1
 """How soon a broadcast is found that is due, or that another scheduler has left."""
 _SHOP = "main"
 _NO_SHOPS: Mapping[str, str] = {}
 UNREADABLE_REST = timedelta(minutes=1)
 """A version that this release cannot read is left, for a minute, to one that can."""
+FAILED_REST = timedelta(seconds=5)
+"""What failed by chance soon goes on; what always does costs the others little."""
 
 
 class Broadcaster:
@@ -65,8 +75,9 @@ class Broadcaster:
 
     async def plan_all(self) -> None:
         """A round of the loop that plans."""
+        began = time.monotonic()
         await self.plan()
-        await asyncio.sleep(PLAN_SECONDS)
+        await asyncio.sleep(max(PLAN_SECONDS, PLAN_SHARE * (time.monotonic() - began)))
 
     async def go_on_with_all(self) -> None:
         """A round of the loop that carries out."""
@@ -78,7 +89,9 @@ class Broadcaster:
         """Have planned what the schedules in force say, and nothing else."""
         now, wall = self._clock.now(), self._clock.wall()
         due: list[tuple[str, datetime]] = []
-        for one in await broadcasts.scheduled(self._pool):
+        for number, one in enumerate(await broadcasts.scheduled(self._pool)):
+            if number % PLAN_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if (published := self._in_force(one.campaign, one.version)) is not None:
                 published_at = now - (wall - one.published_at) * self._clock.rate
                 due += [(one.campaign, instant) for instant in to_plan(published.campaign, published_at, now)]
@@ -92,19 +105,26 @@ class Broadcaster:
         await broadcasts.unplan(self._pool, gone)
 
     async def go_on(self) -> bool:
-        """Carry out a chunk of a broadcast that can go on; whether there was one."""
-        now = self._clock.now()
-        async with self._pool.acquire() as connection, connection.transaction():
-            broadcast = await broadcasts.claim(connection, now)
-            if broadcast is None:
-                return False
-            published = await self._version(connection, broadcast)
-            if published is None:
-                await broadcasts.move(connection, replace(broadcast, next_at=now + UNREADABLE_REST))
-                return True
-            await self._carry_on(connection, broadcast, published, now)
-        self._wake()
-        return True
+        """Carry out a chunk of a broadcast that can go on; whether there was one. One that fails is left alone a while.
+
+        It would else be the one that waited longest, again and again, and no other would have its turn.
+        """
+        now, broadcast = self._clock.now(), None
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                broadcast = await broadcasts.claim(connection, now)
+                if broadcast is not None:
+                    await self._carry_on(connection, broadcast, now)
+        except Exception as error:
+            if broadcast is None or isinstance(error, ConnectionError):
+                raise  # PostgreSQL is away: for all
+            metrics.LOOP_ERRORS.labels("broadcasts", type(error).__name__).inc()
+            logger.error("broadcast %s of %s failed (%s)", broadcast.id, broadcast.campaign, for_the_log(error))
+            await broadcasts.put_off(self._pool, broadcast.id, now + FAILED_REST)
+            return True
+        if broadcast is not None:
+            self._wake()
+        return broadcast is not None
 
     def _in_force(self, campaign: str, version: int) -> PublishedCampaign | None:
         """The version in force; None while it is too new for our last look, or for this release."""
@@ -118,9 +138,11 @@ class Broadcaster:
         await self._catalogue.fetch({(broadcast.campaign, broadcast.version)}, connection)
         return self._catalogue.known(broadcast.campaign, broadcast.version)
 
-    async def _carry_on(
-        self, connection: Connection, broadcast: Broadcast, published: PublishedCampaign, now: datetime
-    ) -> None:
+    async def _carry_on(self, connection: Connection, broadcast: Broadcast, now: datetime) -> None:
+        published = await self._version(connection, broadcast)
+        if published is None:
+            await broadcasts.move(connection, replace(broadcast, next_at=now + UNREADABLE_REST))
+            return
         account = published.campaign.account
         standing = self._engine.standing(published, self._shops.get(account, _SHOP))
         if broadcast.state == "planned":

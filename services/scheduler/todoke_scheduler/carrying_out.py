@@ -17,7 +17,7 @@ from todoke_scheduler.adapters.decisions import Decision, save_decisions
 from todoke_scheduler.adapters.enrolments import note_enrolments, save_enrolments
 from todoke_scheduler.adapters.people import names_of
 from todoke_scheduler.adapters.sends import save_sent
-from todoke_scheduler.adapters.timers import save_timers
+from todoke_scheduler.adapters.timers import FARTHEST, save_timers
 from todoke_scheduler.domain import words
 from todoke_scheduler.domain.asks import Asks
 from todoke_scheduler.domain.effects import AssignCoupon, Effect, LinkRichMenu, LookAgain, Noted, Owed, Publish
@@ -148,7 +148,7 @@ async def carry_out(
     await save_enrolments(connection, work.runs)
     await note_enrolments(connection, work.noted)
     await save_sent(connection, work.sent)
-    await save_timers(connection, work.runs, not_before=work.rests)
+    await save_timers(connection, work.runs, not_before=work.rests, at_the_latest=now + FARTHEST)
     await put_outbox(connection, work.outgoing)
     await save_decisions(connection, work.decisions)
     for labels, number in work.asked_for.items():

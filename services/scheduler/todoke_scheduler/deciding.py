@@ -1,13 +1,13 @@
 """What a trigger does to a person's runs, and what is counted or written down of it. The handler brings the runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from todoke_scheduler.adapters.decisions import Decision
 from todoke_scheduler.adapters.journeys import Journeys
 from todoke_scheduler.domain import words
 from todoke_scheduler.domain.enrolment import ANSWERS, Enrolment
-from todoke_scheduler.domain.goals import Conversion, ended_by, goal_reached
+from todoke_scheduler.domain.goals import Conversion, Heard, ended_by, goal_reached
 from todoke_scheduler.domain.journey import enter, leave
 from todoke_scheduler.domain.stepping import answered
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -28,6 +28,8 @@ def decide(
             yield from _count(trigger, journeys, catalogue)
         case "answer":
             yield from _answer(trigger, journeys, catalogue)
+        case "refused":
+            yield Decision(trigger.person, trigger.campaign, words.CALLED_IN_VAIN, trigger.at)
 
 
 def _end(trigger: Trigger, journeys: Journeys) -> None:
@@ -36,41 +38,49 @@ def _end(trigger: Trigger, journeys: Journeys) -> None:
     journeys.mark(trigger, journeys.marks_of(trigger).exiting(trigger.at))
 
 
-def _start(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue, now: datetime) -> Iterator[Decision]:
+def _start(
+    trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue, now: datetime
+) -> Iterator[Decision | Conversion]:
     published = catalogue.latest(trigger.campaign)
     if published is None:
         yield Decision(trigger.person, trigger.campaign, words.UNREADABLE_VERSION, now)
         return
-    entry = enter(journeys.marks_of(trigger), journeys.runs_of(trigger, key=trigger.key), trigger, published)
+    runs = journeys.runs_of(trigger, key=trigger.key)
+    entry = enter(journeys.marks_of(trigger), runs, trigger, published, journeys.begun_before)
     for run in entry.ended:
         journeys.put(run)
     if entry.started is not None:
         journeys.put(entry.started)
+        for heard in journeys.heard_of(trigger):
+            yield from _reach(journeys.runs[entry.started.id], published.campaign.goal, heard, journeys)
     journeys.mark(trigger, entry.marks)
     if entry.refusal is not None:
         yield Decision(trigger.person, trigger.campaign, entry.refusal, now)
 
 
 def _count(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue) -> Iterator[Decision | Conversion]:
-    published = catalogue.latest(trigger.campaign)
-    goal = None if published is None else _goal(published.campaign.goal, trigger)
-    if goal is None:
+    heard = Heard.of(trigger)
+    if heard is None:
         return
+    journeys.hear(heard)
+    published = catalogue.latest(trigger.campaign)
+    goals = () if published is None else published.campaign.goal
     active = [run for run in journeys.runs_of(trigger) if run.status == "active"]
     for run in (*active, *journeys.over_of(trigger)):
-        reached = goal_reached(run, goal, trigger) if trigger.key in ("", run.key) else None
-        if reached is None:
-            continue
-        if run.status == "active":
-            journeys.put(ended_by(run, goal, trigger))
-        yield reached
-        yield Decision(trigger.person, trigger.campaign, words.GOAL_REACHED, trigger.at, run.id)
+        yield from _reach(run, goals, heard, journeys)
 
 
-def _goal(goals: tuple[Goal, ...], trigger: Trigger) -> Goal | None:
-    """The goal of which the trigger tells; None when a newer version of the campaign has none there any more."""
-    place = trigger.context.get("goal", 0)
-    return goals[place] if type(place) is int and 0 <= place < len(goals) else None
+def _reach(run: Enrolment, goals: Sequence[Goal], heard: Heard, journeys: Journeys) -> Iterator[Decision | Conversion]:
+    if heard.goal >= len(goals):
+        return  # a newer version of the campaign has none there any more
+    goal = goals[heard.goal]
+    reached = goal_reached(run, goal, heard)
+    if reached is None:
+        return
+    if run.status == "active":
+        journeys.put(ended_by(run, goal, heard))
+    yield reached
+    yield Decision(heard.person, heard.campaign, words.GOAL_REACHED, heard.at, run.id)
 
 
 def _answer(trigger: Trigger, journeys: Journeys, catalogue: CampaignCatalogue) -> Iterator[Decision]:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import asyncpg
 
-from todoke_scheduler.adapters.conversions import save_conversions
+from todoke_scheduler.adapters.conversions import save_conversions, save_heard
 from todoke_scheduler.adapters.decisions import Decision, save_decisions
 from todoke_scheduler.adapters.enrolments import lock_enrolments
-from todoke_scheduler.adapters.journeys import current_ids, lock_journeys, save_marks
+from todoke_scheduler.adapters.journeys import lock_journeys, save_marks, take_turns
 from todoke_scheduler.adapters.people import resolve_subjects
 from todoke_scheduler.adapters.timers import DueTimers, Timer
 from todoke_scheduler.deciding import decide
@@ -100,7 +100,7 @@ class Scheduler:
         await self._looks.look(connection, due, now)
 
     async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> None:
-        current = await current_ids(connection, [trigger.person for trigger in triggers])
+        current = await take_turns(connection, (trigger.person for trigger in triggers))
         triggers = [_about(current.get(trigger.person, trigger.person), trigger) for trigger in triggers]
         journeys = await lock_journeys(connection, triggers, current)
         if any(trigger.kind == "answer" for trigger in triggers):
@@ -109,6 +109,7 @@ class Scheduler:
         await save_decisions(connection, [news for _, news in told if isinstance(news, Decision)])
         conversions = [(trigger.campaign, news) for trigger, news in told if isinstance(news, Conversion)]
         await save_conversions(connection, conversions)
+        await save_heard(connection, journeys.newly_heard)
         await save_marks(connection, journeys)
         changed = [journeys.runs[run] for run in sorted(journeys.changed)]
         await self._looks.look(connection, changed, now, noted=journeys.noted)

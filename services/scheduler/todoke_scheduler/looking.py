@@ -4,6 +4,7 @@ May block: on PostgreSQL. Everything happens in the caller's transaction, in whi
 here besides, in this order: the people whose messages caps count, codes of coupons, days of timers.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from todoke_scheduler.adapters.enrolments import save_enrolments
+from todoke_scheduler.adapters.enrolments import note_enrolments, save_enrolments
 from todoke_scheduler.adapters.people import people_now, segments_now
 from todoke_scheduler.adapters.sends import lock_sent
 from todoke_scheduler.adapters.timers import save_timers
@@ -30,8 +31,11 @@ from todoke_shared.campaigns.program import Program
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
 from todoke_shared.conditions import Condition
+from todoke_shared.errors import for_the_log
 from todoke_shared.postgres.stream import Connection
 from todoke_shared.shops import Shop
+
+logger = logging.getLogger("todoke.runs")
 
 UNREADABLE_REST = timedelta(minutes=1)
 """A rolling deploy takes minutes."""
@@ -88,8 +92,7 @@ class Looks:
     ) -> None:
         """Do what is due of these runs. `noted`: those that have notes which are not stored yet."""
         await self._catalogue.fetch({(run.campaign, run.version) for run in runs}, connection)
-        looks, unreadable = self._sort_out(runs)
-        await _put_off(connection, unreadable, now)
+        looks, left = self._sort_out(runs)
         acting = [look for look in looks if comes_to_act(look.run, look.followed.program, now)]
         people = await people_now(
             connection,
@@ -98,8 +101,15 @@ class Looks:
             consents={look.run.person for look in acting if look.asks.consent},
         )
         sent = await _lock_sent(connection, acting, people, now)
-        done = [self._move_on(look, people.get(look.run.person, _STRANGER), sent, now) for look in looks]
+        done: list[Done] = []
+        for look in looks:
+            one = self._try_to_move_on(look, people.get(look.run.person, _STRANGER), sent, now)
+            if one is None:
+                left.append(look.stored)
+            else:
+                done.append(one)
         await carry_out(connection, done, now, noted)
+        await _put_off(connection, left, now, noted)
 
     def _sort_out(self, runs: Iterable[Enrolment]) -> tuple[list[_Look], list[Enrolment]]:
         followed: dict[tuple[str, int, str], Followed | None] = {}
@@ -146,6 +156,19 @@ class Looks:
         note = Noted(words.moved_on(latest.version), place.place if place else "")
         return _Look(run, there, (note,), on)
 
+    def _try_to_move_on(
+        self, look: _Look, person: PersonNow, sent: dict[UUID, list[Sent]], now: datetime
+    ) -> Done | None:
+        """None where this release cannot: no other run waits for that."""
+        run, why = look.run, "what is known of the person cannot be read by this release"
+        if person.is_readable:
+            try:
+                return self._move_on(look, person, sent, now)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others of the batch must go on
+                why = for_the_log(error)
+        logger.error("run %s of %s, version %d, is put off: %s", run.id, run.campaign, run.version, why)
+        return None
+
     def _move_on(self, look: _Look, person: PersonNow, sent: dict[UUID, list[Sent]], now: datetime) -> Done:
         run, standing = look.run, look.standing
         known_as = person.current or run.person
@@ -161,9 +184,10 @@ class Looks:
         return Done(look.stored, after, (*look.notes, *effects), look.followed.program, look.asks, person, counts)
 
 
-async def _put_off(connection: Connection, runs: Sequence[Enrolment], now: datetime) -> None:
-    """Runs on a version that this release cannot read wait for one that can, and hold up nobody."""
+async def _put_off(connection: Connection, runs: Sequence[Enrolment], now: datetime, noted: AbstractSet[UUID]) -> None:
+    """Runs that this release cannot move on wait for one that can, and hold up nobody."""
     await save_enrolments(connection, runs)
+    await note_enrolments(connection, [run for run in runs if run.id in noted])
     await save_timers(connection, runs, not_before={run.id: now + UNREADABLE_REST for run in runs})
 
 

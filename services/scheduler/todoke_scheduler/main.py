@@ -9,6 +9,7 @@ from faststream.kafka import KafkaBroker
 from starlette.applications import Starlette
 
 from todoke_scheduler.adapters.clicks import Clicks
+from todoke_scheduler.adapters.conversions import forget_heard
 from todoke_scheduler.adapters.sends import forget_sent
 from todoke_scheduler.adapters.timers import drop_days_over, next_due
 from todoke_scheduler.broadcasting import Broadcaster
@@ -60,6 +61,7 @@ def create_app(settings: SchedulerSettings) -> Starlette:
             await _follow_timers(room, scheduler, settings.kafka_bootstrap_servers)
             room.loops.start("inbox", lambda: purge_inbox(room.pool))
             room.loops.start("sends", lambda: forget_sent(room.pool, room.clock))
+            room.loops.start("goals", lambda: forget_heard(room.pool, room.clock))
             clicks = Clicks(room.pool, cluster=room.cluster)
             broker = new_broker(settings, NAME)
             async with consuming(broker, declare(broker, scheduler.take_triggers, clicks.take_outcomes), room):

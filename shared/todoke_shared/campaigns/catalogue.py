@@ -31,6 +31,7 @@ class CampaignCatalogue:
         self._names: frozenset[str] = frozenset()
         self._unreadable: set[tuple[str, int]] = set()
         self._current: tuple[PublishedCampaign, ...] = ()
+        self._in_force: dict[str, PublishedCampaign] = {}
         self._paused: frozenset[str] = frozenset()
 
     @property
@@ -49,7 +50,7 @@ class CampaignCatalogue:
 
     def latest(self, name: str) -> PublishedCampaign | None:
         """The version of `name` that people may enter now."""
-        return next((published for published in self._current if published.campaign.campaign == name), None)
+        return self._in_force.get(name)
 
     def known(self, name: str, version: int) -> PublishedCampaign | None:
         """A version that `refresh` or `fetch` has brought."""
@@ -65,6 +66,7 @@ class CampaignCatalogue:
         current = tuple(self._known[key] for key in sorted(wanted) if key in self._known)
         if current != self._current:  # the same object as long as nothing is published: rules are built from it once
             self._current = current
+            self._in_force = {published.campaign.campaign: published for published in current}
 
     async def fetch(self, wanted: set[tuple[str, int]], connection: "Connection | None" = None) -> None:
         """Bring versions that are not known yet; one that was never published stays unknown.

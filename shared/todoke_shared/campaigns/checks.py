@@ -79,6 +79,11 @@ def _nothing_happens(campaign: Campaign) -> Iterator[Complaint]:
 
 
 def _too_long(campaign: Campaign) -> Iterator[Complaint]:
+    if campaign.expires is not None and campaign.expires > _LONGEST:
+        yield (
+            ("expires",),
+            f"no message is of use for {format_duration(campaign.expires)}; write at most {_LONGEST.days}d",
+        )
     for place, step in walk(campaign.steps):
         match step:
             case Wait(wait=timedelta() as wait) if wait > _LONGEST:

@@ -8,19 +8,22 @@ from todoke_shared.errors import BadMessageError
 MAX_DEPTH = 64
 """Far beyond any shop's event, and well below the 200 levels that our parser takes."""
 
+CARRIED_DEPTH = MAX_DEPTH + 4
+"""Of records that carry an event's data further inside than the event had it."""
+
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_PATH = 200
 
 JsonPath = tuple[int | str, ...]
 
 
-def check_json(value: object) -> None:
+def check_json(value: object, deepest: int = MAX_DEPTH) -> None:
     """BadMessageError naming the first value that JSON, PostgreSQL or a reader in another language cannot hold."""
     waiting: list[tuple[object, JsonPath]] = [(value, ())]
     while waiting:
         container, path = waiting.pop()
-        if len(path) >= MAX_DEPTH:
-            raise BadMessageError(f"is nested deeper than {MAX_DEPTH} levels; flatten it", field=_name(path))
+        if len(path) >= deepest:
+            raise BadMessageError(f"is nested deeper than {deepest} levels; flatten it", field=_name(path))
         for part, child in _children(container):
             if isinstance(part, str) and "\x00" in part:
                 raise BadMessageError("has a field whose name contains the character U+0000", field=_name(path))

@@ -1,13 +1,14 @@
 """`message.requests.{transactional,marketing}.v1`: messages that people are owed. Other systems may write here."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from uuid import UUID
 
 import msgspec
 from pydantic import Field, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
+from todoke_shared.contracts.json_values import CARRIED_DEPTH
 from todoke_shared.jsons import dumps
 
 Lane = Literal["transactional", "marketing"]
@@ -72,6 +73,8 @@ class MessageRequest(Contract):
     `id` is the message's identity for ever: a request written twice is one message.
     `due_at` is when the campaign owed it; `expires_at` when it is no longer useful.
     """
+
+    deepest: ClassVar[int] = CARRIED_DEPTH
 
     schema_version: Literal[1] = 1
     id: UUID

@@ -1,15 +1,16 @@
 """`customer.triggers.v1`: what just became true of a person, for a campaign."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from uuid import UUID
 
 import msgspec
 from pydantic import Field, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
+from todoke_shared.contracts.json_values import CARRIED_DEPTH
 
-TriggerKind = Literal["enter", "exit", "goal", "answer"]
+TriggerKind = Literal["enter", "exit", "goal", "answer", "refused"]
 LONGEST_KEY = 255
 
 
@@ -26,8 +27,11 @@ class TriggerRecord(Contract):
     `person`: as records of ours name them; or `subject`, a name that the shop's events have used for somebody
     (`customer:42`). `key` tells apart runs that may go on side by side (an order id, say); it is "" where the campaign
     runs per person. `context` is what the cause carries for the message: the order, the cart; of a goal {"goal": its
-    place in the campaign's list, "event": …}; of an answer {"question": …, "answer": …}.
+    place in the campaign's list, "event": …}; of an answer {"question": …, "answer": …}. `refused` starts nothing: it
+    tells the decision log of a call that the campaign's `when` was against.
     """
+
+    deepest: ClassVar[int] = CARRIED_DEPTH
 
     schema_version: Literal[1] = 1
     id: UUID

@@ -103,6 +103,7 @@ class OneCampaign(CampaignCatalogue):
     def __init__(self, published: PublishedCampaign) -> None:
         self._known = {("care", published.version): published}
         self._current = (published,)
+        self._in_force = {"care": published}
 
 
 class OnePerson:

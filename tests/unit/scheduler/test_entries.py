@@ -14,12 +14,11 @@ from msgspec.structs import replace
 from tests.support.random_campaigns import written
 from tests.unit.scheduler.campaigns import PERSON, START, OnePerson, at, trigger
 from todoke_scheduler.domain.calendar import at_local
-from todoke_scheduler.domain.goals import ended_by, goal_reached
+from todoke_scheduler.domain.goals import Heard, ended_by, goal_reached
 from todoke_scheduler.domain.journey import Entry, Marks, enter
 from todoke_scheduler.domain.sharing import in_holdout
 from todoke_shared.campaigns.entering import Goal
 from todoke_shared.campaigns.published import PublishedCampaign
-from todoke_shared.contracts.triggers import Trigger
 from todoke_shared.ids import person_id
 
 DAY = 86_400
@@ -112,10 +111,12 @@ def test_the_holdout_is_marked_when_a_run_starts() -> None:
 ORDER = Goal.model_validate({"on": "order.placed", "within": "14d"})
 
 
-def goal(seconds: float, amount: Any = 3000) -> Trigger:
+def goal(seconds: float, amount: Any = 3000) -> Heard:
     """The order."""
     told = trigger("goal", seconds)
-    return told.model_copy(update={"context": {"event": {"amount": amount}}})
+    heard = Heard.of(told.model_copy(update={"context": {"event": {"amount": amount}}}))
+    assert heard is not None
+    return heard
 
 
 def a_run(**others: Any) -> Any:

@@ -14,7 +14,7 @@ from tests.support.random_campaigns import PERSON, Known, campaigns, run_of, wri
 from todoke_scheduler.domain.calendar import at_local
 from todoke_scheduler.domain.effects import AssignCoupon, LookAgain, Noted, Owed
 from todoke_scheduler.domain.enrolment import Enrolment
-from todoke_scheduler.domain.guards import PAUSE_LOOK, Guard, Sent, Standing
+from todoke_scheduler.domain.guards import PAUSE_LOOK, Guard, Sent, Standing, quiet_until
 from todoke_scheduler.domain.stepping import advance
 from todoke_scheduler.domain.verdicts import GO, Hold, Rest, Skip, Verdict
 from todoke_shared.campaigns.limits import Cap, QuietHours
@@ -191,6 +191,14 @@ def test_quiet_hours_hold_until_the_next_open_minute(due: str, quiet: Any, opens
         assert verdict.why == f"quiet hours: held until {verdict.until.astimezone(TOKYO):%Y-%m-%d %H:%M:%S}"
 
 
+def test_an_hour_that_clocks_show_twice_is_quiet_the_first_time() -> None:
+    """In New York on November 1, 2026 clocks show 1:15 at 5:15 UTC and again an hour later."""
+    quiet = QuietHours(start=time(22), end=time(1, 30))
+    first = datetime(2026, 11, 1, 5, 15, tzinfo=UTC)
+    assert quiet_until(quiet, first, ZoneInfo("America/New_York")) == first + timedelta(minutes=15)
+    assert quiet_until(quiet, first + timedelta(hours=1), ZoneInfo("America/New_York")) is None
+
+
 def test_the_morning_is_spread_and_not_all_at_9_00() -> None:
     """Evenly over half an hour; or, where it is open for less, over that."""
     night = local("2026-02-03 23:00")
@@ -213,7 +221,9 @@ def test_what_would_be_late_and_in_quiet_hours_is_held_once() -> None:
 def test_what_would_have_to_wait_until_it_is_of_no_use_is_left_out() -> None:
     """`expires: 1h`: not held for the night, and not spread beyond it."""
     night = local("2026-02-03 23:00")
-    assert isinstance(ask(night, expires="1d"), Hold)
+    held = ask(night, expires="1d")
+    assert isinstance(held, Hold)
+    assert ask(night, expires=held.until - night) == held  # of use still at its last instant, as the dispatcher has it
     verdict = ask(night, expires="9h")
     assert isinstance(verdict, Skip) and verdict.why.startswith("left out: it could go out at 2026-02-04 09:")
     assert isinstance(ask(NOON, NOON + 5 * HOUR, expires="1h"), Skip)

@@ -128,6 +128,7 @@ def test_an_answer_to_another_question_or_at_another_time_moves_nothing(question
     waiting, _ = go([ASK, {"send": "bye"}])
     program = Program.of(written([ASK, {"send": "bye"}]))
     assert answered(waiting, program, question, START + hours * HOUR) == waiting
+    assert answered(waiting, program, "skin", START).position == 2  # a tap of the very instant is none of before
     assert answered(run_of(), program, "skin", START) == run_of()
 
 

@@ -63,6 +63,8 @@ def steps(*lines: str) -> str:
         ("    within: 14d", "    witin: 14d", "21: goal[0].witin: nobody reads this key; check its spelling; "
          "did you mean `within`?"),
         ("holdout: 10", "holdout: 51", "24: holdout: write a whole number of percent, 0 to 50, for example 10"),
+        ("name: トライアルのご案内", r'name: "\0"', "1: name: must not contain the character U+0000"),
+        ("holdout: 10", "holdout: .inf", "1: holdout: must be a finite number; JSON has no NaN or Infinity"),
         ("holdout: 10", "holdout: 0.1", "24: holdout: write a whole number of percent, 0 to 50, for example 10"),
         ('{from: "22:00", to: "08:00"}', '{from: "22:00", to: "24:00"}', "25: quiet_hours.to: write a time of day as "
          'hours and minutes in quotes, for example "09:00" or "20:30"'),
@@ -75,6 +77,7 @@ def steps(*lines: str) -> str:
          "a cap counts over 1m to 366d"),
         ("consent: required", "consent: requird", "29: consent: Input should be 'marketing', 'required' or 'none'; "
          "did you mean `required`?"),
+        ("expires: 1d", "expires: 99999d", "30: expires: no message is of use for 99999d; write at most 3650d"),
         ("then: skip}", "then: skp}", "31: late.then: Input should be 'send' or 'skip'; did you mean `skip`?"),
         ("running: move", "running: movee", "32: running: Input should be 'finish' or 'move'; did you mean `move`?"),
         ("running: move", "runing: move", "32: runing: nobody reads this key; check its spelling; "

@@ -21,7 +21,7 @@ OFFSETS = st.sampled_from([UTC, timezone(timedelta(hours=9)), timezone(timedelta
 FIELDS = st.fixed_dictionaries(
     {
         "id": st.uuids(),
-        "kind": st.sampled_from(["enter", "exit", "goal", "answer"]),
+        "kind": st.sampled_from(["enter", "exit", "goal", "answer", "refused"]),
         "shop": NAMES,
         "campaign": NAMES,
         "person": st.uuids(),

@@ -1,5 +1,8 @@
 """The quick look at a record may call for a closer one in vain, but never lets through what that would refuse."""
 
+import re
+from uuid import NAMESPACE_URL, uuid5
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -37,10 +40,14 @@ def test_what_the_closer_look_refuses_is_suspect(value: object) -> None:
     assert is_suspect(encoded) or not refused([value])
 
 
-@pytest.mark.parametrize("number", [b"1e999", b"-1E+999", b"1e+0999", b"NaN", b"-Infinity", b"9223372036854775808"])
+HUGE = [b"1e999", b"-1E+999", b"1e+0999", b"12.5E308", b"-10.0e+400", b"NaN", b"-Infinity", b"9223372036854775808"]
+
+
+@pytest.mark.parametrize("number", HUGE)
 def test_numbers_that_nobody_can_hold_are_suspect(number: bytes) -> None:
-    """However they are spelled."""
-    assert is_suspect(b'{"n":' + number + b"}")
+    """However they are spelled, and wherever they stand."""
+    for around in (b'{"n":%b}', b'{"n" :\n%b}', b"[%b]", b"[0, %b]", b"[0,%b]", b"%b"):
+        assert is_suspect(around % number)
 
 
 @pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 1000])
@@ -57,3 +64,10 @@ def test_an_ordinary_event_is_not() -> None:
     }
     assert not is_suspect(msgspec.json.encode(value))
     assert not is_suspect(msgspec.json.encode({"n": 1.5e-10}))
+
+
+def test_ids_are_not() -> None:
+    """Every tenth UUID reads like a number with an exponent somewhere: `4e104`."""
+    ids = [str(uuid5(NAMESPACE_URL, str(number))) for number in range(1000)]
+    assert any(re.search(r"\de\d\d\d", one) for one in ids)
+    assert not any(is_suspect(msgspec.json.encode({"id": one})) for one in ids)

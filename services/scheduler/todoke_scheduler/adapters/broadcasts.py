@@ -199,6 +199,11 @@ async def move(
     )
 
 
+async def put_off(pool: "asyncpg.Pool[asyncpg.Record]", broadcast: UUID, until: datetime) -> None:
+    """Leave a broadcast alone until then, if it is not over."""
+    await pool.execute(_SQL["put_off"], broadcast, until)
+
+
 async def read_chunk(connection: Connection, stretch: Stretch, asked: Asked, now: datetime) -> Chunk:
     """The next ids, and who of them is in the audience at `now`."""
     query, operands = _audience(asked, now)

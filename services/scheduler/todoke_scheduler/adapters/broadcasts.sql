@@ -41,6 +41,10 @@ UPDATE broadcasts
        holdout = holdout + $14, left_out = left_out + $15
  WHERE broadcast_id = $1;
 
+-- name: put_off!
+-- A broadcast that is not over goes on at $2, and not before.
+UPDATE broadcasts SET next_at = $2 WHERE broadcast_id = $1 AND state IN ('planned', 'running');
+
 -- name: audience
 -- The next $3 ids after $1, up to $2: those of friends of the account $4 of whom a condition holds, which broadcasts.py
 -- puts there, and the last of all, with its place. `refuses`: they said no to marketing; `agrees`: they said yes.

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from todoke_scheduler.adapters.conversions import goals_heard
 from todoke_scheduler.adapters.enrolments import enrolment_of
 from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.domain.goals import Heard
 from todoke_scheduler.domain.journey import Marks
 from todoke_shared.contracts.triggers import Trigger
+from todoke_shared.ids import enrolment_id
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
@@ -23,12 +26,17 @@ class Journeys:
     """The journeys that a batch of triggers is about.
 
     `current` leads from an old id to whom the person turned out to be. `over`: runs that are, where goals ask for them.
+    `heard`: goals that they may have reached before their entry was heard of; `newly_heard`: those of this batch.
+    `begun_before`: of the runs that the entries would begin, those that have been and are over.
     """
 
     current: dict[UUID, UUID]
     marks: dict[JourneyKey, Marks]
     runs: dict[UUID, Enrolment]
     over: tuple[Enrolment, ...] = ()
+    begun_before: frozenset[UUID] = frozenset()
+    heard: tuple[Heard, ...] = ()
+    newly_heard: list[Heard] = field(default_factory=list)
     changed: set[UUID] = field(default_factory=set)
     noted: set[UUID] = field(default_factory=set)
     marked: set[JourneyKey] = field(default_factory=set)
@@ -66,6 +74,19 @@ class Journeys:
             if run.campaign == trigger.campaign and self.current.get(run.person, run.person) == trigger.person
         ]
 
+    def hear(self, heard: Heard) -> None:
+        """Remember a goal."""
+        self.newly_heard.append(heard)
+
+    def heard_of(self, trigger: Trigger) -> list[Heard]:
+        """The person's goals in the campaign that are remembered, in the order in which they happened."""
+        own = [
+            one
+            for one in self.heard
+            if one.campaign == trigger.campaign and self.current.get(one.person, one.person) == trigger.person
+        ]
+        return sorted(own, key=lambda one: (one.at, one.id))
+
     def put(self, run: Enrolment) -> None:
         """A run as it now stands."""
         before = self.runs.get(run.id)
@@ -80,15 +101,30 @@ class Journeys:
         self._of_person[run.campaign, self.current.get(run.person, run.person)][run.id] = None
 
 
+async def take_turns(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Every id under which these people are or were known, and whom it means now.
+
+    Until this transaction ends, whoever else decides about one of them, under any of these ids, waits. Two may turn out
+    to be one while we wait ourselves: hence again, until there is no id whose turn we have not.
+    """
+    wanted = set(people)
+    current = await current_ids(connection, wanted)
+    ours: set[UUID] = set()
+    while fresh := (wanted := wanted | current.keys()) - ours:
+        await connection.fetch(_SQL["take_turns"], sorted(fresh))
+        ours |= fresh
+        current = await current_ids(connection, ours)
+    return current
+
+
 async def current_ids(connection: Connection, people: Iterable[UUID]) -> dict[UUID, UUID]:
     """Every id under which these people are or were known, and whom it means now."""
-    rows = await connection.fetch(_SQL["aliases_of"], sorted(set(people)))
+    rows = await connection.fetch(_SQL["aliases_of"], sorted(people))
     return {row["person_id"]: row["current_id"] for row in rows}
 
 
 async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], current: dict[UUID, UUID]) -> Journeys:
-    """The journeys of these triggers, under every id that their people had."""
-    await connection.fetch(_SQL["take_turns"], [trigger.person for trigger in triggers])
+    """The journeys of these triggers, under every id that their people had: `current`, of `take_turns`."""
     campaigns = sorted({trigger.campaign for trigger in triggers})
     people = sorted({trigger.person for trigger in triggers} | current.keys())
     marks: dict[JourneyKey, Marks] = {}
@@ -101,7 +137,14 @@ async def lock_journeys(connection: Connection, triggers: Sequence[Trigger], cur
     over: list[Enrolment] = []
     if any(trigger.kind == "goal" for trigger in triggers):
         over = [enrolment_of(row) for row in await connection.fetch(_SQL["over_of"], campaigns, people)]
-    return Journeys(current, marks, {row["enrolment_id"]: enrolment_of(row) for row in rows}, tuple(over))
+    runs = {row["enrolment_id"]: enrolment_of(row) for row in rows}
+    entries = [one for one in triggers if one.kind == "enter"]
+    if not entries:
+        return Journeys(current, marks, runs, tuple(over))
+    ids = [enrolment_id(one.campaign, one.person, one.key, one.at) for one in entries]
+    begun = frozenset(row["enrolment_id"] for row in await connection.fetch(_SQL["begun_before"], ids))
+    heard = await goals_heard(connection, campaigns, people)
+    return Journeys(current, marks, runs, tuple(over), begun, heard)
 
 
 async def save_marks(connection: Connection, journeys: Journeys) -> None:

@@ -26,6 +26,10 @@ SELECT * FROM enrolments
 SELECT * FROM enrolments WHERE campaign = any($1::text[]) AND person_id = any($2::uuid[]) AND status <> 'active'
  ORDER BY enrolment_id;
 
+-- name: begun_before
+-- Which of these runs there have been, and are over.
+SELECT enrolment_id FROM enrolments WHERE enrolment_id = any($1::uuid[]) AND status <> 'active';
+
 -- name: save_marks!
 -- Entries and exits only move forward.
 INSERT INTO journeys AS j (campaign, person_id, key, entered_at, exited_at)

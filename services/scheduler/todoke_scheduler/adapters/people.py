@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 from pydantic import ValidationError
 
@@ -46,10 +47,13 @@ async def _add_states(connection: Connection, known: dict[UUID, PersonNow], stat
     if not states:
         return
     for row in await connection.fetch(_SQL["states_of"], sorted(states)):
-        state = decode_state(row["state"])
-        consent = _agreed(state.consents)
         before = known.get(row["person_id"], PersonNow())
-        known[row["person_id"]] = replace(before, state=state, consent=consent)
+        try:
+            state = decode_state(row["state"])
+        except (msgspec.MsgspecError, ValueError):
+            known[row["person_id"]] = replace(before, is_readable=False)
+        else:
+            known[row["person_id"]] = replace(before, state=state, consent=_agreed(state.consents))
 
 
 async def _add_consents(connection: Connection, known: dict[UUID, PersonNow], people: Collection[UUID]) -> None:

@@ -5,8 +5,13 @@ SELECT pg_advisory_xact_lock(hashtextextended(person::text, 1))
   FROM (SELECT DISTINCT unnest($1::uuid[]) AS person ORDER BY person) AS people;
 
 -- name: sent_since
--- What these people were sent since $2, under their present ids.
-SELECT person_id, campaign, lane, at FROM sends WHERE person_id = any($1::uuid[]) AND at > $2;
+-- What these people were sent since $2, under any id that they had.
+WITH known AS (
+    SELECT current_id AS person_id, current_id FROM unnest($1::uuid[]) AS ids (current_id)
+    UNION ALL
+    SELECT person_id, current_id FROM unnest($1::uuid[]) AS ids (current_id) JOIN segmenter.published_aliases USING (current_id)
+)
+SELECT known.current_id AS person_id, campaign, lane, at FROM known JOIN sends USING (person_id) WHERE at > $2;
 
 -- name: save_sent!
 -- What goes out now.

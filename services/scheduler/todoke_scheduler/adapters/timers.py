@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from todoke_scheduler.domain.calendar import LAST
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
@@ -27,6 +28,8 @@ FULL_LOOK_SECONDS, LONGEST_SECONDS = 5.0, 30.0
 """How long one that lies further behind may wait, and may when full looks are dear."""
 FULL_LOOK_SHARE = 200
 """A full look walks through what is dead and not yet vacuumed; it may take this part of the time, and no more."""
+FARTHEST = timedelta(days=366)
+"""Dates that people tell may lie anywhere, and each day would be a table: those of a year are enough."""
 _NONE: Mapping[UUID, datetime] = {}
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -79,10 +82,15 @@ async def _claim(connection: Connection, since: datetime, now: datetime, limit: 
 
 
 async def save_timers(
-    connection: Connection, runs: Iterable[Enrolment], *, not_before: Mapping[UUID, datetime] = _NONE
+    connection: Connection,
+    runs: Iterable[Enrolment],
+    *,
+    not_before: Mapping[UUID, datetime] = _NONE,
+    at_the_latest: datetime = LAST,
 ) -> None:
     """Look again at each of these runs that is still active, when it is due, or `not_before` if that is later.
 
+    `at_the_latest`: who is due beyond is looked at then, and found not to be due yet.
     Waits for whoever makes a day's partition at this moment: lock everything else first.
     """
     active = [run for run in runs if run.status == "active"]
@@ -90,6 +98,7 @@ async def save_timers(
         due = [run.due_at for run in active]
         if not_before:
             due = [max(run.due_at, not_before.get(run.id, run.due_at)) for run in active]
+        due = [min(each, at_the_latest) for each in due]
         await connection.execute(_SQL["hold_days"], sorted({_day(each) for each in due}))
         await connection.execute(_SQL["save_timers"], due, [run.id for run in active], [run.position for run in active])
 

@@ -6,6 +6,7 @@
 | enter   | any                | an exit at or after it    | refused: it was over before it began |
 | enter   | never              | an entry                  | refused |
 | enter   | after              | an entry less than that before it, or any after it | refused, and is no entry |
+| enter   | any                | a run of that very instant, over or not | refused: it is the same entry |
 | enter   | restart            | an older run              | the older run ends here, a new one starts |
 | enter   | restart            | a newer entry             | the run starts, and ends at the newer one |
 | enter   | always, after      | anything else             | a run starts |
@@ -16,8 +17,10 @@ at the latest, and is in the holdout if its person is.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from todoke_scheduler.domain import words
 from todoke_scheduler.domain.calendar import at_local
@@ -56,8 +59,14 @@ class Entry:
     refusal: str | None = None
 
 
-def enter(marks: Marks, active: Iterable[Enrolment], trigger: Trigger, published: PublishedCampaign) -> Entry:
-    """Decide an enter trigger. `active` are the journey's running enrolments."""
+def enter(
+    marks: Marks,
+    active: Iterable[Enrolment],
+    trigger: Trigger,
+    published: PublishedCampaign,
+    over: AbstractSet[UUID] = frozenset(),
+) -> Entry:
+    """Decide an enter trigger. `active` are the journey's running enrolments, `over` the ids of some that are over."""
     runs, campaign = tuple(active), published.campaign
     marked = marks.entering(trigger.at)
     if (refusal := _no_entry(campaign, marks, trigger.at)) is not None:
@@ -67,7 +76,7 @@ def enter(marks: Marks, active: Iterable[Enrolment], trigger: Trigger, published
     if campaign.enter.again == "never" and marks.entered_at is not None:
         return Entry(marked, refusal=words.ENTERED_BEFORE)
     run = _run(trigger, published)
-    if any(other.id == run.id for other in runs):
+    if run.id in over or any(other.id == run.id for other in runs):
         return Entry(marked, refusal=words.SAME_ENTRY)
     if campaign.enter.again != "restart":
         return Entry(marked, run)

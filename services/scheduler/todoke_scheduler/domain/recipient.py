@@ -25,7 +25,8 @@ class PersonNow(msgspec.Struct, frozen=True):
     """A person as the segmenter knows them. `current`: whom their id means now; None: it is not known at all.
 
     `line_users` by account: friends only. `state`: all that is known, where the campaign asks for it, else nothing.
-    `consent` to marketing; None: they were not asked, or it does not matter here.
+    `consent` to marketing; None: they were not asked, or it does not matter here. Not `is_readable`: something is known
+    that this release cannot read.
     """
 
     current: UUID | None = None
@@ -33,6 +34,7 @@ class PersonNow(msgspec.Struct, frozen=True):
     facts: dict[str, Any] = {}
     state: PersonState = _UNKNOWN
     consent: bool | None = None
+    is_readable: bool = True
 
 
 class Conditions:

@@ -10,7 +10,7 @@ Only the campaigns that listen are asked. History asks none: what happened long 
 | a tap on an answer            | nobody: the button says it                              | answer            |
 | a segment is entered, or left | those that name it                                      | goal, exit, enter |
 | a date comes, and its time    | the entry by `date`                                     | enter             |
-| campaign.start_requested      | the entry of the campaign named, whatever it is by      | enter             |
+| campaign.start_requested      | the entry of the campaign named, whatever it is by      | enter, or refused |
 | campaign.stop_requested       | nobody: it says which campaign                          | exit              |
 
 `on: call` and schedules start by none of the others.

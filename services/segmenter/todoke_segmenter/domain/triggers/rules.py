@@ -113,7 +113,7 @@ class TriggerRules:
             return [trigger("enter", name, news, asked.key or "", entry_context(context, state))]
         entry, news = self._entries[name], replace(news, raw=context, carried=context)
         if entry is None or not _holds(entry, state, Moment.at(news.at, TOKYO, context)):
-            return []
+            return [trigger("refused", name, news, asked.key or "", {})]  # whoever called asks why nothing came
         return [made(entry, news, state, run_key(entry, news) if asked.key is None else asked.key)]
 
     def _late_news(self, news: News, before: PersonState, state: PersonState) -> list[MadeTrigger]:
