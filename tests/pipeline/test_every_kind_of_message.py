@@ -41,8 +41,9 @@ def campaign() -> Campaign:
 async def test_every_kind_reaches_line_as_line_takes_it(postgres_dsn: str) -> None:
     """All that the page shows, for a customer with fourteen things in the cart: lists are cut to what LINE takes."""
     hana = line_subject("hana")
-    async with open_pipeline(postgres_dsn, NOON, campaigns=[campaign()]) as pipeline:
+    async with open_pipeline(postgres_dsn, NOON - timedelta(hours=1), campaigns=[campaign()]) as pipeline:
         await pipeline.follow("hana")
+        await pipeline.run_until(NOON)  # by now a reply to the follow would come too late
         await pipeline.post(
             event("customer.updated", hana, NOON, {"name": "佐藤 {花子}", "points": 1280}),
             event("points.expiring", hana, NOON, {"points": 300, "expires_on": "2026-04-30"}),

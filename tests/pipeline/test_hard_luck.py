@@ -80,7 +80,7 @@ async def test_whoever_cannot_be_read_holds_up_nobody(postgres_dsn: str) -> None
         await pipeline.post(*added(HANA, NOON, "tea"), *added(TARO, NOON, "tea"))
         hana = await person_of(pipeline, HANA)
         state = await pipeline.pool.fetchval("SELECT state FROM segmenter.people WHERE person_id = $1", hana)
-        await store_state(pipeline, hana, {"tags": 5})
+        await store_state(pipeline, hana, '{"tags": 5}')
         entries = [enters("at-once", person, NOON) for person in (hana, await person_of(pipeline, TARO))]
         await take(pipeline, *entries)
         await pipeline.run_until(NOON + HOUR)
@@ -100,7 +100,7 @@ async def person_of(pipeline: Pipeline, subject: str) -> UUID:
     return person
 
 
-async def store_state(pipeline: Pipeline, person: UUID, state: object) -> None:
+async def store_state(pipeline: Pipeline, person: UUID, state: str) -> None:
     """Behind everybody's back."""
     await pipeline.pool.execute("UPDATE segmenter.people SET state = $2 WHERE person_id = $1", person, state)
 
