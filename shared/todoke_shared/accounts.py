@@ -54,9 +54,13 @@ class Account(BaseModel):
 
     def resolve(self) -> Self:
         """The same account with its secrets read."""
+        return self.for_sending().model_copy(update={"channel_secrets": read_secrets(self.channel_secrets)})
+
+    def for_sending(self) -> Self:
+        """The same account with those secrets read by which LINE is asked, and no others."""
         given = {name: getattr(self, name) for name in ("access_token", "channel_secret", "assertion_key")}
         read = {name: read_secret(reference) for name, reference in given.items() if reference is not None}
-        return self.model_copy(update={"channel_secrets": read_secrets(self.channel_secrets), **read})
+        return self.model_copy(update=read)
 
     @model_validator(mode="after")
     def _has_one_way_to_a_token(self) -> Self:

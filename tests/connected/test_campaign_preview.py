@@ -175,7 +175,7 @@ async def test_what_line_would_refuse_of_a_real_person_is_told(pool: Pool) -> No
     """A value that no sample has: an altText of 2,000 characters."""
     await publish(pool, [load_campaign(Path("confirm.yaml"))])
     await pool.execute(
-        "UPDATE segmenter.people SET state = jsonb_set(state, '{profile,name,value}', $2) WHERE person_id = $1",
+        "UPDATE segmenter.people SET state = jsonb_set(state::jsonb, '{profile,name,value}', $2) WHERE person_id = $1",
         *(WOMAN, "長" * 2000),
     )
     await enrol(pool, WOMAN, {"amount": 1, "paid_at": "2026-02-03T09:30:00Z", "memo": "a"})

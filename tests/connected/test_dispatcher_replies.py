@@ -3,13 +3,11 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from tests.support.databases import fresh_database
 from tests.support.deliveries import NOON, message_named, request, user_named
 from tests.support.dispatching import Bench, open_bench
 from todoke_dispatcher.adapters import channels, deliveries, replies
@@ -25,24 +23,11 @@ HANA = user_named("hana")
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture(scope="module")
-def ledger_dsn(postgres_server: str) -> Iterator[str]:
-    """A database with the ledger, for all tests of this file: making one takes longer than a test."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        dsn = runner.run(stack.enter_async_context(fresh_database(postgres_server)))
-        runner.run(stack.enter_async_context(open_bench(dsn)))
-        yield dsn
-        runner.run(stack.aclose())
-
-
 @pytest.fixture
-async def bench(ledger_dsn: str) -> AsyncIterator[Bench]:
-    """The ledger, empty."""
-    async with await open_pool(ledger_dsn, application="dispatcher", schema="dispatcher") as pool:
-        tables = "deliveries, multicasts, replies, reply_tokens, quotas, rates, channels, outbox, consumed"
-        await pool.execute(f"TRUNCATE {tables}, segmenter.friend_status")
-        yield Bench(ledger_dsn, pool)
+async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
+    """A ledger of this test's own."""
+    async with open_bench(postgres_dsn) as bench:
+        yield bench
 
 
 def said(line: MemoryLine) -> list[list[str]]:

@@ -86,7 +86,7 @@ def line_validator(settings: LocalSettings, account: str) -> LineValidator:
         hint = did_you_mean(nearest(account, config.accounts))
         raise ValueError(f"no account `{account}` is configured; there is {', '.join(sorted(config.accounts))}{hint}")
     url = settings.line_api_url or f"http://127.0.0.1:{settings.simulator_port}"
-    return LineValidator(url, asyncio.run(token_of(url, account, known if config.trial else known.resolve())))
+    return LineValidator(url, asyncio.run(token_of(url, account, known if config.trial else known.for_sending())))
 
 
 def _details(body: Any) -> list[tuple[str, str]]:
