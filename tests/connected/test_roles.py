@@ -49,6 +49,7 @@ READABLE = {
         "segmenter.published_people",
         "segmenter.published_products",
         "scheduler.published_broadcasts",
+        "scheduler.published_recalls",
         "scheduler.published_campaigns",
         "scheduler.current_campaigns",
     },

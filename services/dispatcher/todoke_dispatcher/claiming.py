@@ -6,7 +6,7 @@ Order of locks, the same everywhere: deliveries, the month's quota and budgets (
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,10 +55,19 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True)
 class ClaimTime:
-    """The instants of a claim: `now` is the shop's, `wall` LINE's."""
+    """The instants of a claim: `now` is the shop's, `wall` LINE's.
+
+    `recalls`: by campaign, until when what it owed is no longer wanted, by the shop's time.
+    """
 
     now: datetime
     wall: datetime
+    recalls: Mapping[str, datetime] = field(default_factory=dict)
+
+    def recalled(self, campaign: str | None, due_at: datetime) -> bool:
+        """Whether what the campaign owed at that instant is no longer wanted."""
+        until = self.recalls.get(campaign) if campaign is not None else None
+        return until is not None and due_at <= until
 
 
 def sort_due(
@@ -68,7 +77,10 @@ def sort_due(
     result = Sorted()
     for delivery in due:
         recipient = (delivery.request.account, delivery.request.to)
-        ended = worth_sending(delivery, now=at.now, wall=at.wall, has_blocked=recipient in blocked)
+        recalled = at.recalled(delivery.campaign, delivery.request.due_at)
+        ended = worth_sending(
+            delivery, now=at.now, wall=at.wall, has_blocked=recipient in blocked, is_recalled=recalled
+        )
         if ended is not None:
             result.ended.append(ended)
             continue

@@ -53,13 +53,15 @@ def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, 
     """Decide for each whether it may leave as it is, and render those that may."""
     result = SortedCrowds()
     for crowd in waiting:
-        late = useless(crowd.expires_at, now=at.now, has_blocked=False)
-        if late or channel.stopped is not None or not crowd.is_multicast():
-            result.opened.append(crowd.id)
-            continue
         value = crowd.request_of(crowd.members[0])
         try:
-            content = contents.of_all(read_stored(value), value)
+            request = read_stored(value)
+            recalled = at.recalled(crowd.campaign, request.due_at)
+            late = useless(crowd.expires_at, now=at.now, has_blocked=False, is_recalled=recalled)
+            if late or channel.stopped is not None or not crowd.is_multicast():
+                result.opened.append(crowd.id)
+                continue
+            content = contents.of_all(request, value)
             if content is None:  # each member has links of their own
                 result.opened.append(crowd.id)
             else:

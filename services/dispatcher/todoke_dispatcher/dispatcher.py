@@ -15,6 +15,7 @@ from time import monotonic
 import asyncpg
 
 from todoke_dispatcher.adapters import away, channels, crowds, deliveries, replies
+from todoke_dispatcher.adapters.recalls import recalls
 from todoke_dispatcher.books import Books
 from todoke_dispatcher.breaking import Breakers
 from todoke_dispatcher.claiming import Attempt
@@ -165,6 +166,7 @@ class Dispatcher:
         wall = self._clock.wall()
         async with self._pool.acquire() as connection, connection.transaction():
             await self._books.learn(connection)
+            self._rounds.recalls = await recalls(connection)
             released = await deliveries.release_expired(connection, self._clock.now(), wall, LARGEST_RELEASE)
             for account in await channels.open_accounts(connection, self._accounts):
                 book = await self._books.read(connection, account, wall)
@@ -192,6 +194,7 @@ class Dispatcher:
             if not self._channels_known:
                 await channels.add(connection, self._accounts)
                 await self._books.learn(connection)
+                self._rounds.recalls = await recalls(connection)
                 self._channels_known = True
             awake = [account for account in sorted(self._accounts) if self._may_claim(account)]
             due = await channels.due(connection, awake, self._clock.wall())

@@ -59,12 +59,15 @@ def sort_fresh(fresh: Sequence[Fresh], contents: Contents, at: ClaimTime) -> Sor
     result = SortedFresh()
     for each in fresh:
         try:
-            if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked):
+            request = read_stored(each.request)
+            recalled = at.recalled(request.campaign, request.due_at)
+            if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked, is_recalled=recalled):
                 before = delivery_of(each)
-                ended = worth_sending(before, now=at.now, wall=at.wall, has_blocked=each.has_blocked)
+                ended = worth_sending(
+                    before, now=at.now, wall=at.wall, has_blocked=each.has_blocked, is_recalled=recalled
+                )
                 result.ended += [(before, ended)] if ended else []
                 continue
-            request = read_stored(each.request)
             content = contents.of(each.message_id, request, each.request)
             result.candidates.append(
                 Candidate(each.message_id, request.to, content, each.expires_at, each.claims, request.campaign)

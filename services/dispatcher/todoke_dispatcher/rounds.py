@@ -6,7 +6,7 @@ Each part is a transaction of its own, in the order of its urgency: the transact
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -87,6 +87,8 @@ class Rounds:
         self._multicasts = MulticastClaimer(settings, books)
         self._crowds = CrowdFormer(books)
         self._former = Former(settings, books, self._claimer)
+        self.recalls: Mapping[str, datetime] = {}
+        """By campaign, until when what it owed is no longer wanted; whoever claims keeps it up to date."""
         self._next_idle_look = datetime.min.replace(tzinfo=UTC)
         self.replier = Replier()
         """Who replies; it wants to know when LINE gives no clear answer."""
@@ -258,7 +260,7 @@ class Rounds:
         return Templates(self._catalogue, looked_up, ClaimLinks(self._linker, at.now, month_of(at.wall)))
 
     def _now(self) -> ClaimTime:
-        return ClaimTime(self._clock.now(), self._clock.wall())
+        return ClaimTime(self._clock.now(), self._clock.wall(), self.recalls)
 
 
 def _tell_of_unreadable(requests: int) -> None:

@@ -51,7 +51,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA scheduler TO todoke_scheduler;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA scheduler TO todoke_scheduler;
 GRANT SELECT ON scheduler.published_campaigns, scheduler.current_campaigns TO todoke_segmenter, todoke_dispatcher;
 GRANT SELECT ON scheduler.current_campaigns TO todoke_ingest;
-GRANT SELECT ON scheduler.published_broadcasts TO todoke_dispatcher;
+GRANT SELECT ON scheduler.published_broadcasts, scheduler.published_recalls TO todoke_dispatcher;
 
 -- name: dispatcher!
 -- Its own tables; published: where tracked links lead, and, to the scheduler alone, what became of each message.

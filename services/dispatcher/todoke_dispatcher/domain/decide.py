@@ -18,7 +18,9 @@ class Channel:
     stopped: str | None = None
 
 
-def worth_sending(delivery: Delivery, *, now: datetime, wall: datetime, has_blocked: bool) -> Delivery | None:
+def worth_sending(
+    delivery: Delivery, *, now: datetime, wall: datetime, has_blocked: bool, is_recalled: bool = False
+) -> Delivery | None:
     """The delivery as it ends without being sent, or None when it is still worth sending.
 
     `now` is the shop's time, for what a campaign calls expired; `wall` is LINE's, for the life of its retry key.
@@ -26,12 +28,14 @@ def worth_sending(delivery: Delivery, *, now: datetime, wall: datetime, has_bloc
     """
     if delivery.ambiguous:
         return _end(delivery, Event.GIVE_UP, _key_over(delivery)) if delivery.key_is_over(wall) else None
-    reason = useless(delivery.request.expires_at, now=now, has_blocked=has_blocked)
+    reason = useless(delivery.request.expires_at, now=now, has_blocked=has_blocked, is_recalled=is_recalled)
     return _end(delivery, Event.DROP, reason) if reason else None
 
 
-def useless(expires_at: datetime | None, *, now: datetime, has_blocked: bool) -> str | None:
+def useless(expires_at: datetime | None, *, now: datetime, has_blocked: bool, is_recalled: bool = False) -> str | None:
     """Why a message that LINE cannot have is not worth sending by the shop's time `now`, or None when it is."""
+    if is_recalled:
+        return "cancelled"
     if expires_at is not None and expires_at < now:
         return "expired"
     return "blocked" if has_blocked else None

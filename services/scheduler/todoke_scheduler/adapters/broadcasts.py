@@ -284,7 +284,8 @@ async def ask(connection: Connection, topic: str, requests: Iterable[OwnRequest 
 async def cancel(pool: "asyncpg.Pool[asyncpg.Record]", name: str, now: datetime) -> list[Cancelled]:
     """Stop broadcasts that are not over: the one of this id, or all of the campaign of this name.
 
-    Waits for a chunk under way, so that nobody enters once it has returned.
+    Waits for a chunk under way, so that nobody enters once it has returned. What the dispatcher has of them and has not
+    sent, it drops; of those that were over within the day, too.
     """
     return [Cancelled(*row) for row in await pool.fetch(_SQL["cancel"], name, now)]
 

@@ -85,9 +85,13 @@ INSERT INTO outbox (shard, topic, key, value, headers)
 SELECT r.shard, $1, r.key, r.value, '{}' FROM unnest($2::int[], $3::bytea[], $4::bytea[]) AS r (shard, key, value);
 
 -- name: cancel
--- Stop broadcasts that are not over: one of this id, or all of a campaign of this name.
-UPDATE broadcasts SET state = 'cancelled', ended_at = $2, reason = 'cancelled by an operator'
- WHERE state IN ('planned', 'running') AND (broadcast_id::text = $1 OR campaign = $1)
+-- Stop broadcasts that are not over: one of this id, or all of a campaign of this name. Of one that was over within the day,
+-- too, what the dispatcher has not sent is recalled.
+UPDATE broadcasts
+   SET state = CASE WHEN state = 'done' THEN 'done' ELSE 'cancelled' END, ended_at = coalesce(ended_at, $2),
+       reason = 'cancelled by an operator', recalled_at = $2
+ WHERE (state IN ('planned', 'running') OR (state = 'done' AND ended_at > $2::timestamptz - interval '1 day'))
+   AND (broadcast_id::text = $1 OR campaign = $1)
 RETURNING broadcast_id, campaign, due_at, entered;
 
 -- name: list_broadcasts
