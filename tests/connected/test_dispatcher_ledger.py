@@ -14,11 +14,11 @@ from tests.support.deliveries import NOON, message_named, record, request, templ
 from tests.support.dispatching import Bench, open_bench
 from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.adapters.memory import MemoryLine
-from todoke_dispatcher.dispatcher import Result
 from todoke_dispatcher.domain.delivery import Event, State
 from todoke_dispatcher.domain.quota import day_of, month_of
 from todoke_dispatcher.domain.rate import SLOT_LIFE
 from todoke_dispatcher.domain.verdict import Accepted, Answer
+from todoke_dispatcher.sending import Result
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.clock import FakeClock

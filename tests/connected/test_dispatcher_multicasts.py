@@ -15,10 +15,10 @@ from tests.support.line_server import TOKEN, line_server
 from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.adapters.line import open_line
 from todoke_dispatcher.adapters.memory import MemoryLine
-from todoke_dispatcher.dispatcher import Result
 from todoke_dispatcher.domain.multicast import GroupState
 from todoke_dispatcher.domain.verdict import Accepted, Answer, Refused
 from todoke_dispatcher.forming import GROUPS_AT_ONCE, MOST_AT_ONCE
+from todoke_dispatcher.sending import Result
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.contracts.requests import MessageRequest

@@ -12,10 +12,11 @@ from tests.support.deliveries import NOON, message_named, request, user_named
 from tests.support.dispatching import Bench, open_bench
 from todoke_dispatcher.adapters import channels, deliveries, replies
 from todoke_dispatcher.adapters.memory import MemoryLine
-from todoke_dispatcher.dispatcher import Dispatcher, Result
+from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.domain.reply import TOLD_WITHIN
 from todoke_dispatcher.domain.verdict import Answer, NotSent
 from todoke_dispatcher.replying import REST, ReplyAttempt
+from todoke_dispatcher.sending import Result
 from todoke_shared.ids import retry_key
 from todoke_shared.postgres.pool import open_pool
 

@@ -20,8 +20,9 @@ from tests.support.deliveries import NOON, request, user_named
 from tests.support.dispatching import Bench, open_bench
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.memory import Fault, MemoryLine
-from todoke_dispatcher.dispatcher import Dispatcher, Result
+from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.domain.quota import month_of
+from todoke_dispatcher.sending import Result
 from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.requests import Lane
 from todoke_shared.jsons import loads

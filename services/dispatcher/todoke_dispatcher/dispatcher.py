@@ -8,7 +8,6 @@ import random
 from asyncio import Event, gather
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
@@ -21,28 +20,20 @@ from todoke_dispatcher.breaking import Breakers
 from todoke_dispatcher.claiming import Attempt
 from todoke_dispatcher.crowding import tell_crowd
 from todoke_dispatcher.domain.delivery import State
-from todoke_dispatcher.domain.menus import alias_of, judge_menu
-from todoke_dispatcher.domain.rate import is_past
-from todoke_dispatcher.domain.reply import judge_reply
 from todoke_dispatcher.domain.verdict import (
-    Accepted,
     ChannelStopped,
-    MonthlyLimit,
-    NotSent,
-    Refused,
     Unclear,
-    Verdict,
-    judge,
 )
 from todoke_dispatcher.handlers import SERVICE, read_requests
 from todoke_dispatcher.linking import Linker
 from todoke_dispatcher.multicasting import GroupAttempt
-from todoke_dispatcher.ports import LinePort, NotSentError
+from todoke_dispatcher.ports import LinePort
 from todoke_dispatcher.reading_tokens import read_tokens
 from todoke_dispatcher.recording import Told, record, record_groups
 from todoke_dispatcher.replied import record_replies, settle_lost
 from todoke_dispatcher.replying import AnyAttempt, ReplyAttempt
 from todoke_dispatcher.rounds import Claimed, Rounds
+from todoke_dispatcher.sending import Result, Sender
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.accounts import Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -62,28 +53,6 @@ LARGEST_RELEASE = 1000
 ACCOUNT_REST_SECONDS = 5.0
 """How long an account is left alone after its claim has failed."""
 LANES: tuple[Lane, ...] = ("transactional", "marketing")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of an attempt."""
-
-    attempt: AnyAttempt
-    verdict: Verdict
-
-    @property
-    def messages(self) -> int:
-        """How many messages it is about."""
-        return 1 if isinstance(self.attempt, Attempt) else self.attempt.sent.size
-
-    @property
-    def leaves_due(self) -> bool:
-        """Whether it may leave messages that are due at once: the halves of a group, or its members, or a reply's."""
-        if isinstance(self.attempt, ReplyAttempt):
-            return not isinstance(self.verdict, Accepted | Unclear)
-        return isinstance(self.attempt, GroupAttempt) and isinstance(
-            self.verdict, Refused | MonthlyLimit | ChannelStopped
-        )
 
 
 class Dispatcher:
@@ -114,6 +83,7 @@ class Dispatcher:
         self._wake_relay = wake_relay
         self._rounds = Rounds(pool, clock, catalogue, settings, self._books, linker=Linker(settings, config))
         self._breakers = Breakers(self._accounts)
+        self._sender = Sender(line, clock, self._breakers)
         self._dead_letter_limit = DeadLetterLimit()
         self._channels_known = False
         self._resting: dict[str, float] = {}
@@ -228,41 +198,7 @@ class Dispatcher:
 
     async def send(self, attempt: AnyAttempt) -> Result:
         """Ask LINE once, at the attempt's own instant. Never raises: whatever happens is a verdict."""
-        await self._clock.sleep_until_wall(attempt.slot)
-        verdict: Verdict
-        if is_past(attempt.slot, self._clock.wall()):
-            verdict = NotSent()
-        elif not self._breakers.lets(attempt):
-            verdict = NotSent("LINE does not answer")
-        else:
-            verdict = await self._send_now(attempt)
-        self._breakers.tell(attempt, verdict, self._clock.wall())
-        return Result(attempt, verdict)
-
-    async def _send_now(self, attempt: AnyAttempt) -> Verdict:
-        verdict: Verdict
-        started = monotonic()
-        try:
-            verdict = await self._ask(attempt)
-        except NotSentError as error:
-            return NotSent(str(error))
-        except Exception as error:  # noqa: BLE001 - any failure means "maybe sent" (RELIABILITY: dispatcher)
-            verdict = Unclear(f"no answer: {type(error).__name__}")
-        metrics.ATTEMPT_SECONDS.labels(attempt.account).observe(monotonic() - started)
-        metrics.ATTEMPTS.labels(attempt.account, type(verdict).__name__).inc()
-        return verdict
-
-    async def _ask(self, attempt: AnyAttempt) -> Verdict:
-        if isinstance(attempt, ReplyAttempt):
-            return judge_reply(await self._line.reply(attempt.account, attempt.body))
-        sent = attempt.sent
-        if isinstance(attempt, Attempt) and attempt.sent.request.rich_menu is not None:
-            request, alias = attempt.sent.request, alias_of(attempt.sent.request)
-            return judge_menu(await self._line.rich_menu(request.account, request.to, alias), alias)
-        if sent.retry_key is None or not sent.body:
-            raise AssertionError("an attempt without retry key or body: begin_attempt gives it both")
-        endpoint = self._line.multicast if isinstance(attempt, GroupAttempt) else self._line.push
-        return judge(await endpoint(attempt.account, sent.retry_key, sent.body))
+        return await self._sender.send(attempt)
 
     async def record(self, results: Sequence[Result]) -> int:
         """Store what came of attempts, with the outcomes; gives how many messages were settled.
@@ -295,7 +231,7 @@ class Dispatcher:
 
     async def look_at_line(self) -> None:
         """Call LINE where it does not answer, cut pauses short where it is back, list what is unknown by now."""
-        await gather(*(self._call(account) for account in self._breakers.to_call(self._clock.wall())))
+        await gather(*(self._sender.call(account) for account in self._breakers.to_call(self._clock.wall())))
         for account in sorted(self._breakers.back):
             async with self._pool.acquire() as connection, connection.transaction():
                 await away.hurry(connection, account, self._clock.wall())
@@ -304,13 +240,6 @@ class Dispatcher:
         for account in self._accounts:
             if not (self._breakers.is_closed(account) and self._line.is_ready(account)):
                 self._tell(await self._rounds.give_up(account))
-
-    async def _call(self, account: str) -> None:
-        try:
-            answered = not isinstance(judge(await self._line.call(account)), Unclear)
-        except Exception:  # noqa: BLE001 - whatever it is, LINE has not answered
-            answered = False
-        self._breakers.called(account, self._clock.wall(), answered=answered)
 
     def _may_claim(self, account: str) -> bool:
         rested = self._resting.get(account, 0.0) <= monotonic()

@@ -9,8 +9,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from todoke_dispatcher.dispatcher import Dispatcher, Result
+from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.replying import AnyAttempt
+from todoke_dispatcher.sending import Result
 from todoke_dispatcher.settings import HTTP_TIMEOUT_SECONDS
 from todoke_shared.telemetry.loops import Loops
 
