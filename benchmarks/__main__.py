@@ -27,6 +27,7 @@ NAMES = (
     "dispatcher",
     "multicast",
     "flow",
+    "overtaking",
     "replies",
 )
 """The modules here that have a `run`, in the order of the flow."""

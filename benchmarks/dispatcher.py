@@ -4,6 +4,7 @@ Floor (issue "Dispatcher: at LINE's own limit"): the same client library pushing
 with nothing read, decided, rendered or stored; at the lower rate it keeps that rate.
 """
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -20,10 +21,15 @@ from todoke_shared.jsons import dumps
 from todoke_shared.kafka.records import Record
 from todoke_shared.postgres.pool import open_pool
 
-MESSAGES, FRIENDS = 10_000, 1_000
+MESSAGES, FRIENDS = int(os.environ.get("TODOKE_BENCH_MESSAGES", "10000")), 1_000
 LINE_RATE = 2_000
 _NAMES = UUID("5f0c1c1e-0000-4000-8000-00000000be7c")
-_CART = {"cart": [{"product_id": "sencha", "name": "静岡煎茶 100g", "quantity": 1, "price": 1080}]}
+
+
+def cart_reminder(number: int) -> TemplateRef:
+    """Of a cart that nobody else has: equal messages would leave together."""
+    item = {"product_id": "sencha", "name": f"静岡煎茶 {number}g", "quantity": 1, "price": 1080}
+    return TemplateRef(campaign="cart-abandonment", version=1, message="first-reminder", variables={"cart": [item]})
 
 
 def limited(rate: int) -> str:
@@ -32,8 +38,7 @@ def limited(rate: int) -> str:
 
 
 def requests(friends: Sequence[str], rate: int) -> list[Record]:
-    """So many requests for the first cart reminder, as they lie in the topic."""
-    template = TemplateRef(campaign="cart-abandonment", version=1, message="first-reminder", variables=_CART)
+    """So many requests for the first cart reminder, each of another cart, as they lie in the topic."""
     now, first = datetime.now(UTC), 0 if rate == LINE_RATE else MESSAGES
     return [
         Record(
@@ -44,7 +49,7 @@ def requests(friends: Sequence[str], rate: int) -> list[Record]:
                 to=friends[offset % len(friends)],
                 campaign="cart-abandonment",
                 due_at=now,
-                template=template,
+                template=cart_reminder(offset),
             ).to_json(),
         )
         for offset in range(first, first + MESSAGES)
