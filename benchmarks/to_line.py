@@ -100,13 +100,12 @@ async def take_all(dispatcher: Dispatcher, records: Sequence[Record]) -> None:
 async def pump_all(bench: Bench, words: str, dispatcher: Dispatcher, pool: Pool, number: int) -> Stopwatch:
     """Pump until none of `number` deliveries waits, or the time is up."""
     watch, left = Stopwatch(), number
-    look_every = min(0.2, number / 200_000)  # to count many takes PostgreSQL's time
     with bench.shown(words, number) as done:
         started = time.perf_counter()
         with watch.lap():
             async with pumping(dispatcher, IN_FLIGHT):
                 while left and time.perf_counter() - started < bench.seconds:
-                    await asyncio.sleep(look_every)
+                    await asyncio.sleep(min(1.0, 0.05 + left / 50_000))  # to count many takes PostgreSQL's time
                     now_left = await _unsettled(pool)
                     done(left - now_left)
                     left = now_left

@@ -176,7 +176,7 @@ class Claimer:
             return [], []
         book = await self._books.lock(connection, channel.account, campaigns, wall)
         fitting, standing = admit(sendable, channel, book, wall)
-        admitted = await links.keep(connection, fitting)  # before slots are taken, which live for 50 ms
+        admitted = await links.keep(connection, fitting)  # before slots are taken, which soon end
         endpoint = channels.Endpoint(channel.account, "push", self._settings.push_rate)
         slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
         lease = self._settings.lease
