@@ -4,7 +4,7 @@ A message, an event and a coupon have one identity each, made of the run and the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from todoke_scheduler.adapters.coupons import Wanted, assign_codes
 from todoke_scheduler.adapters.decisions import Decision, save_decisions
 from todoke_scheduler.adapters.enrolments import note_enrolments, save_enrolments
 from todoke_scheduler.adapters.people import names_of
+from todoke_scheduler.adapters.products import products_of
 from todoke_scheduler.adapters.sends import save_sent
 from todoke_scheduler.adapters.timers import FARTHEST, save_timers
 from todoke_scheduler.domain import words
@@ -26,6 +27,7 @@ from todoke_scheduler.domain.guards import Sent
 from todoke_scheduler.domain.owing import menu_request, message_request
 from todoke_scheduler.domain.recipient import PersonNow
 from todoke_scheduler.domain.telling import COUPON_ISSUED, event_of
+from todoke_scheduler.domain.variables import PRODUCTS, Catalogue, product_ids
 from todoke_shared.campaigns.program import Program
 from todoke_shared.contracts.topics import EC_EVENTS, LANES
 from todoke_shared.kafka.records import Outgoing
@@ -59,6 +61,7 @@ class _Work:
     now: datetime
     codes: dict[tuple[UUID, str], str]
     names: dict[UUID, str]
+    catalogue: Catalogue
     runs: list[Enrolment] = field(default_factory=list)
     noted: list[Enrolment] = field(default_factory=list)
     rests: dict[UUID, datetime] = field(default_factory=dict)
@@ -96,7 +99,7 @@ class _Work:
         if "coupon" in named and run.notes.get(COUPON) is None:
             self._tell(run, words.NO_COUPON, done.place_of(owed.step))
             return
-        request = message_request(run, owed, campaign, done.person, named, self.now)
+        request = message_request(run, owed, campaign, done.person, named, self.now, self.catalogue)
         if request is None:
             self._tell(run, words.no_friend(campaign.account), done.place_of(owed.step))
             return
@@ -142,7 +145,7 @@ async def carry_out(
     wanted = list(_wanted(done))
     codes = await assign_codes(connection, wanted, now) if wanted else {}
     names = await names_of(connection, {one.after.person for one in done if _is_told_of(one.effects)})
-    work = _Work(now, codes, names)
+    work = _Work(now, codes, names, await products_of(connection, set(_products(done))))
     for one in done:
         work.carry_out(one, noted=one.before.id in noted)
     await save_enrolments(connection, work.runs)
@@ -161,6 +164,14 @@ def _wanted(done: Iterable[Done]) -> Iterable[Wanted]:
             if isinstance(effect, AssignCoupon):
                 person = one.person.current or one.after.person
                 yield Wanted(one.after.id, effect.step, effect.pool, person)
+
+
+def _products(done: Iterable[Done]) -> Iterator[tuple[str, str]]:
+    """What messages tell of from the catalogue, by shop and id."""
+    for one in done:
+        owed = (effect.message for effect in one.effects if isinstance(effect, Owed))
+        if any(PRODUCTS in one.asks.variables.get(message, ()) for message in owed):
+            yield from ((one.after.shop, product) for product in product_ids(one.after, one.person))
 
 
 def _is_told_of(effects: Iterable[Effect]) -> bool:

@@ -193,7 +193,7 @@ def test_a_body_of_more_than_two_megabytes_is_refused(tmp_path: Path) -> None:
     ("text", "enter", "says"),
     [
         ("{{ persn.name }}", ORDER, "there is no variable `persn`; a template may read answers, cart, coupon, event, "
-         "person, today; did you mean `person`?"),
+         "person, products, today; did you mean `person`?"),
         ("{{ event.amount }}", "{date: birthday, at: '10:00'}", "nobody's event starts this campaign, a date does"),
         ("{{ coupon.code }}", ORDER, "no step assigns one"),
         ("{{ cart[0].nam }}", ORDER, "`cart[].nam` is never there; here may stand name, price, product_id, quantity; "

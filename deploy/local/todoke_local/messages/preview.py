@@ -17,10 +17,11 @@ from todoke_local.messages.vocabulary import vocabulary
 from todoke_scheduler.adapters import explaining
 from todoke_scheduler.adapters.people import segments_now
 from todoke_scheduler.adapters.previewing import all_known, latest_runs
+from todoke_scheduler.adapters.products import products_of
 from todoke_scheduler.domain.broadcasts import FIRST
 from todoke_scheduler.domain.enrolment import COUPON, Enrolment
 from todoke_scheduler.domain.recipient import PersonNow
-from todoke_scheduler.domain.variables import VARIABLES, variables
+from todoke_scheduler.domain.variables import VARIABLES, Catalogue, product_ids, variables
 from todoke_shared.campaigns.asking import with_answers
 from todoke_shared.campaigns.model import Ask, Campaign, walk
 from todoke_shared.conditions import All, Condition, ConditionError, parse_condition, resolve
@@ -64,7 +65,10 @@ async def preview(
                 "like that; name somebody with --person customer:42"
             )
         found = await all_known(connection, [run.person for run in runs])
-    return [one for run in runs for one in _previews(campaign, run, found.get(run.person, PersonNow(run.person)), now)]
+        concerned = [(run, found.get(run.person, PersonNow(run.person))) for run in runs]
+        wanted = {(run.shop, product) for run, one in concerned for product in product_ids(run, one)}
+        catalogue = await products_of(connection, wanted)
+    return [each for run, one in concerned for each in _previews(campaign, run, one, now, catalogue)]
 
 
 async def _runs_of(
@@ -84,7 +88,7 @@ async def _strangers(
     if len(known) >= people:
         return []
     found = await some_of(connection, campaign.account, await _audience(connection, campaign), now, people)
-    return [_stranger(campaign, one.person, now) for one in found if one.person not in known]
+    return [_stranger(campaign, one.person, now, one.shop) for one in found if one.person not in known]
 
 
 async def _audience(connection: Connection, campaign: Campaign) -> Condition | None:
@@ -99,13 +103,13 @@ async def _audience(connection: Connection, campaign: Campaign) -> Condition | N
     return All(tuple(parts)) if parts else None
 
 
-def _stranger(campaign: Campaign, person: UUID, now: datetime) -> Enrolment:
+def _stranger(campaign: Campaign, person: UUID, now: datetime, shop: str = "main") -> Enrolment:
     """The run that somebody might have."""
     return Enrolment(
         id=FIRST,
         campaign=campaign.campaign,
         version=0,
-        shop="",
+        shop=shop,
         person=person,
         key="",
         started_at=now,
@@ -113,11 +117,13 @@ def _stranger(campaign: Campaign, person: UUID, now: datetime) -> Enrolment:
     )
 
 
-def _previews(campaign: Campaign, run: Enrolment, person: PersonNow, now: datetime) -> Iterator[Previewed]:
+def _previews(
+    campaign: Campaign, run: Enrolment, person: PersonNow, now: datetime, catalogue: Catalogue
+) -> Iterator[Previewed]:
     known = vocabulary(campaign)
     for name, template in campaign.messages.items():
         reads = reads_of(template, VARIABLES)
-        told = variables(run, person, VARIABLES, now, campaign.tz)
+        told = variables(run, person, VARIABLES, now, campaign.tz, catalogue)
         stand_ins: list[str] = []
         named = {path[0] for path in reads.uses}
         if run.id == FIRST and "event" in named and "event" in known:

@@ -54,6 +54,21 @@ _CART = Known(
         }
     ),
 )
+_PRODUCTS = Known(
+    "list",
+    sure=True,
+    item=_map(
+        {
+            "product_id": Known(sure=True, examples=("tea-001",)),
+            "name": Known(),
+            "price": Known("number", examples=(1980,)),
+            "url": Known("url"),
+            "image_url": Known("url"),
+            "category": Known(examples=("日本茶",)),
+            "stock": Known("number", examples=(12,)),
+        }
+    ),
+)
 _PERSON = _map(
     {
         "name": Known(),
@@ -84,6 +99,7 @@ def vocabulary(campaign: Campaign) -> dict[str, Known]:
     known = {
         "person": _PERSON,
         "cart": _CART,
+        "products": _PRODUCTS,
         "answers": _map(answers, open_=True),
         "today": Known("date", sure=True, examples=("2026-11-21",)),
     }

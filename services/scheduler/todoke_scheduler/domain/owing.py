@@ -7,7 +7,7 @@ from datetime import datetime
 from todoke_scheduler.domain.effects import LinkRichMenu, Owed
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.recipient import PersonNow
-from todoke_scheduler.domain.variables import variables
+from todoke_scheduler.domain.variables import NO_CATALOGUE, Catalogue, variables
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.contracts.requests import LARGEST_CROWD, OwnCrowd, OwnRecipient, OwnRequest, OwnTemplateRef
 from todoke_shared.ids import crowd_id, message_id
@@ -17,7 +17,13 @@ NO_RICH_MENU = "none"
 
 
 def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
-    run: Enrolment, owed: Owed, campaign: Campaign, person: PersonNow, named: frozenset[str], now: datetime
+    run: Enrolment,
+    owed: Owed,
+    campaign: Campaign,
+    person: PersonNow,
+    named: frozenset[str],
+    now: datetime,
+    catalogue: Catalogue = NO_CATALOGUE,
 ) -> OwnRequest | None:
     """The request for an owed message, with the variables `named` in it; None when there is nobody to send it to."""
     to = person.line_users.get(campaign.account)
@@ -27,7 +33,7 @@ def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
         campaign=run.campaign,
         version=run.version,
         message=owed.message,
-        variables=variables(run, person, named, now, campaign.tz),
+        variables=variables(run, person, named, now, campaign.tz, catalogue),
         question=owed.question,
     )
     expires_at = owed.due_at + campaign.expires if campaign.expires else None

@@ -1,8 +1,9 @@
 """What a message's templates may say, and what of it they do: no more than that is read, and goes on the wire."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
@@ -12,7 +13,11 @@ from todoke_shared.campaigns.message_parts import template_texts
 from todoke_shared.people import TOKYO, PersonState
 from todoke_shared.people.conditions.dates import date_of
 
-VARIABLES = frozenset({"event", "cart", "person", "coupon", "answers", "today"})
+VARIABLES = frozenset({"event", "cart", "products", "person", "coupon", "answers", "today"})
+PRODUCTS = "products"
+Catalogue: TypeAlias = Mapping[tuple[str, str], Mapping[str, Any]]
+"""What is known of products, by shop and id."""
+NO_CATALOGUE: Catalogue = {}
 OF_STATE = frozenset({"person", "answers"})
 """What is told by all that is known of the person."""
 _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701 - it reads names, and renders nothing
@@ -36,15 +41,35 @@ def variables_named(message: object) -> frozenset[str]:
     return frozenset().union(*map(_named, template_texts(message)))
 
 
-def variables(
-    run: Enrolment, person: PersonNow, named: frozenset[str], now: datetime, zone: tzinfo = TOKYO
+def product_ids(run: Enrolment, person: PersonNow) -> list[str]:
+    """The products that a run is about: those in the cart, then those that the event names, each once."""
+    event = run.context.get("event", {})
+    items = event.get("items")
+    named = [*_cart(run, person), event, event.get("product"), *(items if isinstance(items, list) else ())]
+    ids = (one.get("product_id") for one in named if isinstance(one, Mapping))
+    return list(dict.fromkeys(one for one in ids if isinstance(one, str)))
+
+
+def variables(  # noqa: PLR0913, PLR0917 - what a message may be told
+    run: Enrolment,
+    person: PersonNow,
+    named: frozenset[str],
+    now: datetime,
+    zone: tzinfo = TOKYO,
+    catalogue: Catalogue = NO_CATALOGUE,
 ) -> dict[str, Any]:
-    """Those of a run at `now`: the balance, the cart and the rest are of then. `zone`: the campaign's, of `today`."""
+    """Those of a run at `now`: the balance, the cart and the rest are of then. `zone`: the campaign's, of `today`.
+
+    `catalogue`: at least what is known of `product_ids`, where `products` is named.
+    """
     told: dict[str, Any] = {}
     if "event" in named:
         told["event"] = run.context.get("event", {})
-    if "cart" in named:  # as it is now; as it was, if it is gone
-        told["cart"] = person.facts.get("cart") or run.context.get("cart", [])
+    if "cart" in named:
+        told["cart"] = _cart(run, person)
+    if PRODUCTS in named:
+        known = ((run.shop, product) for product in product_ids(run, person))
+        told[PRODUCTS] = [catalogue[one] for one in known if one in catalogue]
     if "person" in named:
         told["person"] = _person(person.state, now)
     if "coupon" in named:
@@ -55,6 +80,11 @@ def variables(
     if "today" in named:
         told["today"] = now.astimezone(zone).date().isoformat()
     return told
+
+
+def _cart(run: Enrolment, person: PersonNow) -> Any:
+    """As it is now; as it was, if it is gone."""
+    return person.facts.get("cart") or run.context.get("cart", [])
 
 
 def _person(state: PersonState, now: datetime) -> dict[str, Any]:
