@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from todoke_dispatcher.domain.verdict import (
+    HAD_IT,
     Accepted,
     Answer,
     ChannelStopped,
@@ -25,6 +26,7 @@ def test_409_is_accepted_with_the_id_of_the_request_that_was() -> None:
     """The first request delivered it; the second only learnt so."""
     assert judge(Answer(409, b"{}", "id-2", accepted_request_id="id-1")) == Accepted("id-1")
     assert judge(Answer(409, b"{}", "id-2")) == Accepted("id-2")
+    assert [getattr(judge(Answer(status, b"{}", "id")), "reason", "") for status in (200, 409)] == [None, HAD_IT]
 
 
 @pytest.mark.parametrize(

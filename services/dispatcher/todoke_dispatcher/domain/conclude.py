@@ -45,7 +45,7 @@ def conclude(before: Sent, sent: Sent, verdict: Verdict, *, wall: datetime, jitt
     sent = replace(sent, attempts=attempts, next_attempt_at=None, line_request_id=asked)
     match verdict:
         case Accepted():
-            return replace(sent, state=sent.apply(Event.ACCEPT), ambiguous=False)
+            return replace(sent, state=sent.apply(Event.ACCEPT), ambiguous=False, reason=verdict.reason)
         case Refused(reason):
             return replace(sent, state=sent.apply(Event.FAIL), ambiguous=False, reason=reason, quota_month=None)
         case Unclear(reason):

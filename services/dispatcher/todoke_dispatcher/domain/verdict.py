@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from todoke_shared.jsons import loads
 
 _LONGEST_REASON = 300
+HAD_IT = "LINE 409: an earlier request with this key was accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """LINE has the message, by this request or by an earlier one with its key."""
+    """LINE has the message, by this request or, as `reason` then says, by an earlier one with its key."""
 
     line_request_id: str | None
+    reason: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def judge(answer: Answer) -> Verdict:
         case 200:
             return _judge_ok(answer)
         case 409:
-            return Accepted(answer.accepted_request_id or answer.request_id)
+            return Accepted(answer.accepted_request_id or answer.request_id, HAD_IT)
         case 400:
             return Refused(f"LINE 400: {_told(answer.body)}", asked)
         case 401 | 403:
