@@ -17,7 +17,7 @@ from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.domain.delivery import Event, State
 from todoke_dispatcher.domain.quota import day_of, month_of
 from todoke_dispatcher.domain.rate import SLOT_LIFE
-from todoke_dispatcher.domain.verdict import Accepted, Answer
+from todoke_dispatcher.domain.verdict import HAD_IT, Accepted, Answer
 from todoke_dispatcher.sending import Result
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.source import load_campaign
@@ -161,7 +161,8 @@ async def test_a_lost_answer_ends_as_409_and_counts_once(bench: Bench) -> None:
     assert await dispatcher.send_some() == 1
     [push] = line.accepted
     assert len(set(line.requests)) == 1
-    assert (await bench.row(ONE))["line_request_id"] == push.request_id
+    row = await bench.row(ONE)
+    assert (row["state"], row["reason"], row["line_request_id"]) == ("accepted", HAD_IT, push.request_id)
     assert await bench.reserved() == 1
 
 
