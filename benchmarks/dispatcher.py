@@ -6,6 +6,7 @@ with nothing read, decided, rendered or stored; at the lower rate it keeps that 
 
 import os
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -23,6 +24,8 @@ from todoke_shared.postgres.pool import open_pool
 
 MESSAGES, FRIENDS = int(os.environ.get("TODOKE_BENCH_MESSAGES", "10000")), 1_000
 LINE_RATE = 2_000
+CASES = ((LINE_RATE, 1), (NO_LIMIT, 1), (LINE_RATE, 3))
+"""The limit, and how many dispatchers keep it together."""
 _NAMES = UUID("5f0c1c1e-0000-4000-8000-00000000be7c")
 
 
@@ -37,9 +40,9 @@ def limited(rate: int) -> str:
     return "no limit" if rate == NO_LIMIT else f"limit {rate:,}/s"
 
 
-def requests(friends: Sequence[str], rate: int) -> list[Record]:
+def requests(friends: Sequence[str], first: int) -> list[Record]:
     """So many requests for the first cart reminder, each of another cart, as they lie in the topic."""
-    now, first = datetime.now(UTC), 0 if rate == LINE_RATE else MESSAGES
+    now = datetime.now(UTC)
     return [
         Record(
             *(REQUESTS_MARKETING.name, 0, offset, None),
@@ -63,21 +66,23 @@ async def run(bench: Bench) -> list[Figure]:
         friends = await befriend(http, simulator.url, FRIENDS)
         text = {"type": "text", "text": "カートにお忘れものはありませんか？" * 3}
         body = dumps({"to": friends[0], "messages": [text]})
-        for rate in (LINE_RATE, NO_LIMIT):
+        for number, (rate, dispatchers) in enumerate(CASES):
             bare = BareLine(simulator.url + PUSH_PATH, rate)
             floor = await bare.send(bench, f"bare pushes, {limited(rate)}", body, MESSAGES)
-            ours = await _ours(bench, simulator.url, rate, requests(friends, rate))
-            figures.append(
-                bench.rates(f"pushes, {limited(rate)}", "messages/s", ours, floor, f"{ours.items:,} messages")
-            )
+            ours = await _ours(bench, simulator.url, rate, dispatchers, requests(friends, number * MESSAGES))
+            what = f"pushes, {limited(rate)}" + (f", {dispatchers} dispatchers" if dispatchers > 1 else "")
+            figures.append(bench.rates(what, "messages/s", ours, floor, f"{ours.items:,} messages"))
     return figures
 
 
-async def _ours(bench: Bench, url: str, rate: int, records: Sequence[Record]) -> Stopwatch:
+async def _ours(bench: Bench, url: str, rate: int, dispatchers: int, records: Sequence[Record]) -> Stopwatch:
     async with (
         open_database() as dsn,
         await open_pool(dsn, application="dispatcher", schema="dispatcher") as pool,
-        open_dispatcher(pool, url, push_rate=rate) as dispatcher,
+        AsyncExitStack() as stack,
     ):
-        await take_all(dispatcher, records)
-        return await pump_all(bench, f"pushes, {limited(rate)}", dispatcher, pool, MESSAGES)
+        fleet = [
+            await stack.enter_async_context(open_dispatcher(pool, url, push_rate=rate)) for _ in range(dispatchers)
+        ]
+        await take_all(fleet[0], records)
+        return await pump_all(bench, f"pushes, {limited(rate)}", fleet, pool, MESSAGES)

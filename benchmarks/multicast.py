@@ -129,7 +129,7 @@ async def _ours(  # noqa: PLR0913, PLR0917 - what is measured
     async with _dispatcher(dsn, url, rate) as (dispatcher, pool, database):
         await take_all(dispatcher, requests(friends, first))
         before = database()
-        ours = await pump_all(bench, "recipients", dispatcher, pool, len(friends))
+        ours = await pump_all(bench, "recipients", [dispatcher], pool, len(friends))
         spent = (database() - before) / max(1, ours.items) * 1e6
     return ours, f"{ours.items:,}; {ours.rate / LARGEST_GROUP:.0f} multicasts/s; PostgreSQL {spent:.1f} µs"
 

@@ -6,7 +6,7 @@ The floor is the same client library sending fixed bodies, with nothing read, de
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -97,13 +97,15 @@ async def take_all(dispatcher: Dispatcher, records: Sequence[Record]) -> None:
         await take(records[start : start + BATCH])
 
 
-async def pump_all(bench: Bench, words: str, dispatcher: Dispatcher, pool: Pool, number: int) -> Stopwatch:
-    """Pump until none of `number` deliveries waits, or the time is up."""
+async def pump_all(bench: Bench, words: str, dispatchers: Sequence[Dispatcher], pool: Pool, number: int) -> Stopwatch:
+    """Have them all pump until none of `number` deliveries waits, or the time is up."""
     watch, left = Stopwatch(), number
     with bench.shown(words, number) as done:
         started = time.perf_counter()
         with watch.lap():
-            async with pumping(dispatcher, IN_FLIGHT):
+            async with AsyncExitStack() as stack:
+                for dispatcher in dispatchers:
+                    await stack.enter_async_context(pumping(dispatcher, IN_FLIGHT))
                 while left and time.perf_counter() - started < bench.seconds:
                     await asyncio.sleep(min(1.0, 0.05 + left / 50_000))  # to count many takes PostgreSQL's time
                     now_left = await _unsettled(pool)
