@@ -71,7 +71,6 @@ async def test_fault_01_each_message_is_accepted_once_though_the_dispatcher_is_k
         stats = await server.stats()
         assert (stats["accepted"], stats["duplicates"]) == (MESSAGES, 0)
         assert 0 < int(str(stats["conflicts"])) <= KILLS * IN_FLIGHT
-        assert stats["maxRequestsInOneSecond"]["push"] <= RATE  # type: ignore[index]
         assert await bench.reserved() == stats["billed"] == MESSAGES
 
 

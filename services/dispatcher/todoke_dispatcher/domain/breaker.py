@@ -7,7 +7,7 @@ Rules (docs/adr/0029; RELIABILITY: fault tests 10 and 11):
   probe.
 - The probe's answer closes it; without one it is open again. What was asked before it opened is history.
 - Messages have growing pauses of their own. When LINE is back these are cut short, else they would make it late: when
-  the breaker closes, and when the call is answered that was not. Only for those that were asked MOST_HURRIED times at
+  the breaker closes, and when the call is answered after silence. Only for those that were asked MOST_HURRIED times at
   most: the pauses after that are of minutes, and keep a message to 12 attempts in ten minutes whatever LINE does.
 """
 
@@ -64,7 +64,8 @@ TRANSITIONS: dict[tuple[BreakerState, BreakerEvent], BreakerState] = {
 class Breaker:
     """`in_a_row` and `share` are of requests without a clear answer. Instants are LINE's time (wall).
 
-    `since`: when it last closed; `hear_at`: when LINE may be called again; `silent`: it did not answer the last call.
+    `since`: when it last closed; `hear_at`: when LINE may be called again; `silent`: it has answered no call since the
+    breaker opened, or not the last one.
     """
 
     state: BreakerState = BreakerState.CLOSED
@@ -97,7 +98,7 @@ class Breaker:
         share = self.share * (1 - _WEIGHT) + _WEIGHT * (not answered)
         if answered or (in_a_row < IN_A_ROW and share <= SHARE):
             return replace(self, in_a_row=in_a_row, share=share)
-        return Breaker(TRANSITIONS[self.state, BreakerEvent.TRIP], hear_at=wall)
+        return Breaker(TRANSITIONS[self.state, BreakerEvent.TRIP], hear_at=wall, silent=True)
 
     def called(self, wall: datetime, *, answered: bool) -> "Breaker":
         """After the call that changes nothing."""
