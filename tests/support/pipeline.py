@@ -82,6 +82,7 @@ class Pipeline:
     sent: list[SentMessage]
     _handlers: Sequence[tuple[str, str, BatchHandler]]
     _relays: Mapping[str, Relay]
+    _noted: int = 0
 
     async def post(self, *events: dict[str, Any]) -> Answer:
         """Shop events through the HTTP door, and all that comes of them at this instant."""
@@ -151,14 +152,14 @@ class Pipeline:
         return moved
 
     def _note_sent(self) -> None:
-        now = self.clock.now()
-        taken = [
-            SentMessage(now, to, text, request.retry_key is None)
-            for request in self.line.accepted
+        news = self.line.accepted[self._noted :]
+        self._noted = len(self.line.accepted)
+        self.sent += [
+            SentMessage(self.clock.now(), to, text, request.retry_key is None)
+            for request in news
             for to in request.to
             for text in _texts(request)
         ]
-        self.sent += taken[len(self.sent) :]
 
     def sent_to(self, name: str) -> list[str]:
         """The texts that a person received, in order."""
