@@ -117,7 +117,6 @@ async def test_a_buyer_is_not_reminded_by_a_scheduler_that_was_away(
         await pipeline.post(*added(HANA, NOON, "抹茶"), *added(line_subject("taro"), NOON, "煎茶"))
         await pipeline.run_until(NOON + 50 * MINUTE)
         pipeline.sent.clear()
-        pipeline.line.accepted.clear()
         absence = Absence(pipeline, monkeypatch)
         await pipeline.post(ordered(HANA, NOON + 50 * MINUTE, "A-1", "抹茶"))
         pipeline.clock.move_to(NOON + 70 * MINUTE)

@@ -49,7 +49,6 @@ async def pipeline(postgres_dsn: str) -> AsyncIterator[Pipeline]:
     async with open_pipeline(postgres_dsn, NOON) as opened:
         await opened.follow("hana")
         opened.sent.clear()
-        opened.line.accepted.clear()
         yield opened
 
 
