@@ -90,7 +90,7 @@ async def test_killed_again_and_again_under_load(segmenters: Segmenters) -> None
     chance = random.Random(9)
     began = time.monotonic()
     await segmenters.start("one")
-    producing = asyncio.create_task(produce(segmenters.bootstrap_servers, sends, seconds=240 if LONG else 3))
+    producing = asyncio.create_task(produce(segmenters.bootstrap_servers, sends, seconds=240 if LONG else 12))
     for number in range(1, KILLS + 1):
         await segmenters.until_taken(max(await segmenters.taken() + 1, len(sends) * number // (KILLS + 2)))
         await asyncio.sleep(chance.uniform(0, 0.2))
