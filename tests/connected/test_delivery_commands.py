@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.deliveries import NOON, message_named, request
+from tests.support.deliveries import NOON, crowd, message_named, request, user_named
 from tests.support.dispatching import Bench, open_bench
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.memory import MemoryLine
@@ -107,6 +107,22 @@ async def test_what_is_unknown_while_line_is_away_is_listed_though_nothing_is_as
     assert (await bench.states())["unknown"] == asked == len(line.requests)
 
 
+async def test_of_a_crowd_that_is_unknown_while_line_is_away_each_member_is_listed(bench: Bench) -> None:
+    """It was one row until then; an operator may know of one of its people what nobody knows of the others."""
+    line = MemoryLine(is_down=True)
+    dispatcher = bench.dispatcher(line)
+    await bench.take(dispatcher, crowd("a", "b", "c"))
+    await dispatcher.send_some()
+    await bench.take(dispatcher, *(owed(f"m{number}") for number in range(20)))
+    await dispatcher.send_some()
+    bench.clock.move_to(NOON + timedelta(hours=25))
+    await dispatcher.look_at_line()
+    rows = await listed()
+    assert len({row["multicast_id"] or row["message_id"] for row in rows}) == len(line.requests) < 20
+    together = {row["message_id"]: row["together"] for row in rows if row["multicast_id"] is not None}
+    assert together == {str(message_named(name)): 3 for name in "abc"}
+
+
 async def test_the_list_says_what_each_is_and_how_to_settle_it(bench: Bench) -> None:
     """And each command that it shows is one."""
     line = MemoryLine()
@@ -175,7 +191,7 @@ async def test_members_of_a_multicast_are_settled_together_or_each_for_itself(be
     await leave_unknown(bench, line, *(owed(f"m{number}", text="新茶") for number in range(3)))
     rows = await listed()
     [group] = {str(row["multicast_id"]) for row in rows}
-    assert {row["in_multicast"] for row in rows} == {3}
+    assert {row["together"] for row in rows} == {3}
     assert f"one of 3 of multicast {group}: LINE has all of them, or none" in await todoke("deliveries", "unknown")
     await settle("m1", "accepted")
     said = await todoke("deliveries", "settle", group, "drop", "--by", "sato", "--reason", "too late")
@@ -184,13 +200,32 @@ async def test_members_of_a_multicast_are_settled_together_or_each_for_itself(be
     assert len(await bench.pool.fetch("SELECT FROM settlements")) == 3
 
 
+async def test_what_left_in_a_reply_is_settled_together(bench: Bench) -> None:
+    """There is no key to ask again by: after the lost answer both are listed with it, and one command settles both."""
+    line = MemoryLine()
+    dispatcher = bench.dispatcher(line)
+    await bench.give_token(dispatcher, line, "hana")
+    hana = user_named("hana")
+    await bench.take(dispatcher, *(request(name, to=hana, campaign="welcome", step="hello") for name in ("m0", "m1")))
+    line.faults.append("reset_after_accept")
+    await dispatcher.send_some()
+    rows = await listed()
+    [reply] = {str(row["reply_id"]) for row in rows}
+    assert {(row["together"], row["multicast_id"]) for row in rows} == {(2, None)}
+    assert f"one of 2 of reply {reply}: LINE has all of them, or none" in await todoke("deliveries", "unknown")
+    said = await todoke("deliveries", "settle", reply, "accepted", "--by", "sato", "--reason", "she has both")
+    assert said == "2 messages counted as accepted\n"
+    assert await bench.states() == {"accepted": 2}
+    assert {each.via for each in await bench.outcomes() if each.state == "accepted"} == {None}
+
+
 async def test_only_what_is_unknown_is_settled(bench: Bench) -> None:
     """Anything else is told as what it is, and stays so; so does a decision that nobody answers for."""
     line = MemoryLine()
     dispatcher = bench.dispatcher(line)
     await bench.take(dispatcher, owed("fine"))
     await dispatcher.send_some()
-    for name, told in (("fine", "is accepted, not unknown"), ("nobody", "is neither a message nor a multicast")):
+    for name, told in (("fine", "is accepted, not unknown"), ("nobody", "is no message, multicast or reply")):
         result = await invoke(
             "deliveries", "settle", str(message_named(name)), "resend", "--by", "sato", "--reason", "why not"
         )

@@ -82,12 +82,12 @@ def _keys(value: bytes) -> Collection[str]:
         return ()
 
 
-def outcome(delivery: Delivery, now: datetime) -> Outgoing | None:
-    """What to tell of a delivery, or None while there is nothing to tell. `now` is the shop's time."""
+def outcome(delivery: Delivery, now: datetime, *, via: Via | None = "push") -> Outgoing | None:
+    """What to tell of a delivery, or None while there is nothing to tell. `now`: shop time; `via`: how it left."""
     if delivery.state not in _TOLD:
         return None
     sent = delivery.state in {State.ACCEPTED, State.UNKNOWN} and delivery.request.rich_menu is None
-    return outcome_of(delivery.request, delivery, delivery.state, now, delivery.lane, via="push" if sent else None)
+    return outcome_of(delivery.request, delivery, delivery.state, now, delivery.lane, via=via if sent else None)
 
 
 def outcome_of(  # noqa: PLR0913 - all that an outcome tells

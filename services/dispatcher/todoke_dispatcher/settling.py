@@ -22,7 +22,7 @@ class NothingToSettleError(ValueError):
 async def settle(  # noqa: PLR0913 - who decides what, why and when
     connection: Connection, name: UUID, decision: Decision, *, by: str, reason: str, now: datetime, wall: datetime
 ) -> Sequence[Delivery]:
-    """Carry the decision out for the message of this id, or for what is unknown of the multicast of this id.
+    """Carry the decision out for the message of this id, or for what is unknown of the multicast or reply of this id.
 
     Gives the messages as they are now. What goes out again is told as an outcome when LINE has answered, the rest now.
     """
@@ -32,13 +32,13 @@ async def settle(  # noqa: PLR0913 - who decides what, why and when
         raise NothingToSettleError(_what_it_is(name, named))
     settled = [decide(each, decision, by=by, reason=reason, wall=wall) for each in unknown]
     await settlements.store(connection, unknown, settled[0].state, Settlement(decision, by, reason, wall))
-    told = [record for each in settled if (record := outcome(each, now)) is not None]
+    told = [record for each in settled if (record := outcome(each, now, via=None)) is not None]
     await put_outbox(connection, told)
     return settled
 
 
 def _what_it_is(name: UUID, named: Sequence[Delivery]) -> str:
     if not named:
-        return f"{name} is neither a message nor a multicast; `todoke deliveries unknown` lists what can be settled"
+        return f"{name} is no message, multicast or reply; `todoke deliveries unknown` lists what can be settled"
     states = ", ".join(sorted({each.state.value for each in named}))
     return f"{name} is {states}, not unknown: there is nothing to settle"

@@ -54,7 +54,8 @@ def unknown(
 @app.command("settle")
 def settle(
     name: Annotated[
-        UUID, typer.Argument(help="A message's id, or a multicast's: all of it that is unknown", metavar="ID")
+        UUID,
+        typer.Argument(help="A message's id; a multicast's or a reply's: all of it that is unknown", metavar="ID"),
     ],
     decision: Annotated[
         Decision, typer.Argument(help="accepted: LINE has it. resend: as a new message. drop: let it go")
@@ -93,8 +94,8 @@ def _commands(name: UUID) -> dict[str, str]:
 def _objects(listed: list[Unknown]) -> Iterator[str]:
     for each in listed:
         record = asdict(each) | {"settle": _commands(each.message_id)}
-        if each.multicast_id is None:
-            del record["in_multicast"]
+        if _left_in(each) is None:
+            del record["together"]
         yield json.dumps(record, default=str, ensure_ascii=False)
 
 
@@ -107,14 +108,21 @@ def _words(listed: list[Unknown], number: int) -> Iterator[str]:
         person = f"person {each.person_id}" if each.person_id else "a person not known"
         yield f"{each.message_id}  {of}, {person}, account {each.account}"
         yield f"  first attempted {shop_time(each.first_attempt_at)}, {each.attempts} attempts; {each.reason}"
-        if each.multicast_id is not None:
-            yield f"  one of {each.in_multicast:,} of multicast {each.multicast_id}: LINE has all of them, or none"
+        left_in = _left_in(each)
+        what = "multicast" if each.multicast_id is not None else "reply"
+        if left_in is not None:
+            yield f"  one of {each.together:,} of {what} {left_in}: LINE has all of them, or none"
         yield from _ways(each.message_id)
-        if each.multicast_id is not None:
-            yield "  all of the multicast:"
-            yield from _ways(each.multicast_id)
+        if left_in is not None:
+            yield f"  all of the {what}:"
+            yield from _ways(left_in)
     if number > len(listed):
         yield f"{number - len(listed):,} more; --json lists all"
+
+
+def _left_in(each: Unknown) -> UUID | None:
+    """What it shares its fate with."""
+    return each.multicast_id or each.reply_id
 
 
 def _ways(name: UUID) -> Iterator[str]:

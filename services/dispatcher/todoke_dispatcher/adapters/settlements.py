@@ -16,7 +16,7 @@ _SQL = load_queries("todoke_dispatcher.adapters", "settlements.sql")
 
 @dataclass(frozen=True)
 class Unknown:
-    """A message that waits for an operator. `multicast_id`: the one it left in, `in_multicast` of which are unknown."""
+    """A message that waits for an operator. `multicast_id`, `reply_id`: what it left in, `together` with so many."""
 
     message_id: UUID
     account: str
@@ -25,11 +25,12 @@ class Unknown:
     step: str | None
     person_id: UUID | None
     multicast_id: UUID | None
+    reply_id: UUID | None
     first_attempt_at: datetime
     changed_at: datetime
     attempts: int
     reason: str | None
-    in_multicast: int
+    together: int
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ async def list_unknown(connection: Connection, account: str | None, limit: int) 
 
 
 async def lock_named(connection: Connection, name: UUID) -> list[Delivery]:
-    """The message of this id, or those of the multicast of this id; locked until the transaction ends."""
+    """The message of this id, or those of the multicast or reply of this id; locked until the transaction ends."""
     return [deliveries.delivery_of(row) for row in await connection.fetch(_SQL["lock_named"], name)]
 
 

@@ -2,20 +2,21 @@
 -- What waits for an operator, the longest first. $1: an account, or NULL for all; $2: how many at most.
 SELECT d.message_id, d.account, d.lane, d.campaign,
        coalesce(d.step, convert_from(d.request, 'UTF8')::jsonb ->> 'step') AS step, d.person_id, d.multicast_id,
-       d.first_attempt_at, d.changed_at, d.attempts, d.reason, count(*) OVER () AS all_unknown,
-       count(*) OVER (PARTITION BY d.multicast_id) AS in_multicast
+       d.reply_id, d.first_attempt_at, d.changed_at, d.attempts, d.reason, count(*) OVER () AS all_unknown,
+       count(*) OVER (PARTITION BY coalesce(d.multicast_id, d.reply_id)) AS together
   FROM deliveries d
  WHERE d.state = 'unknown' AND ($1::text IS NULL OR d.account = $1)
  ORDER BY d.first_attempt_at, d.message_id
  LIMIT $2;
 
 -- name: lock_named
--- The message of this id, or the members of the multicast of this id, in one order; locked.
+-- The message of this id, or those that left in the multicast or the reply of this id, in one order; locked.
 SELECT message_id, lane, request, state, epoch, retry_key, body, ambiguous, first_attempt_at, next_attempt_at, attempts,
        claims, quota_month, reason, line_request_id
   FROM deliveries
  WHERE message_id = $1
-    OR message_id IN (SELECT unnest(members) FROM multicasts WHERE id = $1)
+    OR (message_id IN (SELECT unnest(members) FROM multicasts WHERE id = $1) AND multicast_id = $1)
+    OR (message_id IN (SELECT unnest(members) FROM replies WHERE id = $1) AND reply_id = $1)
  ORDER BY message_id
    FOR UPDATE;
 
