@@ -43,6 +43,7 @@ logger = logging.getLogger("todoke.test")  # the figures; `--log-cli-level=INFO`
 
 LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
 EVENTS, KILLS = (50_000, 20) if LONG else (1_000, 2)
+PART_SECONDS = 10.0 if LONG else 3.0
 FROZEN_SECONDS = 30.0 if LONG else 2.0
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 NOW = NOON + STORY + A_MOMENT
@@ -89,17 +90,22 @@ async def test_killed_again_and_again_under_load(segmenters: Segmenters) -> None
     sends = [told for _, told in arrivals(load, seed=9)]
     chance = random.Random(9)
     began = time.monotonic()
+    size = -(-len(sends) // (KILLS + 1))
+    parts = [sends[start : start + size] for start in range(0, len(sends), size)]
     await segmenters.start("one")
-    producing = asyncio.create_task(produce(segmenters.bootstrap_servers, sends, seconds=240 if LONG else 12))
-    for number in range(1, KILLS + 1):
-        await segmenters.until_taken(max(await segmenters.taken() + 1, len(sends) * number // (KILLS + 2)))
-        await asyncio.sleep(chance.uniform(0, 0.2))
+    for part in parts[:-1]:
+        await segmenters.until_ready("one")
+        taken = await segmenters.taken()
+        producing = asyncio.create_task(produce(segmenters.bootstrap_servers, part, seconds=PART_SECONDS))
+        await segmenters.until_taken(taken + 1)
+        await asyncio.sleep(chance.uniform(0, PART_SECONDS / 2))
         await segmenters.kill("one")
-        assert await segmenters.taken() < len(sends)
+        assert not producing.done(), "there was no more to come when it was killed"
         if not LONG:
             await segmenters.dismiss(await segmenters.members())
         await segmenters.start("one")
-    await producing
+        await producing
+    await produce(segmenters.bootstrap_servers, parts[-1], seconds=0)
     await segmenters.until_done(seconds=120)
     logger.info("%d sends, %d kills, %.0f s", len(sends), KILLS, time.monotonic() - began)
     await check(segmenters, load, deaths=KILLS)
