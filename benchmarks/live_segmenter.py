@@ -1,4 +1,4 @@
-"""A segmenter as a process between its topics: what it takes, what it gives, and whose CPU that costs."""
+"""Segmenters as processes between their topics: what they take, what they give, and whose CPU that costs."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import aiohttp
 import psutil
 from aiokafka import AIOKafkaConsumer
 
@@ -23,6 +24,8 @@ from todoke_shared.kafka.topics import cluster_id, end_offsets
 from todoke_shared.postgres.pool import open_pool
 
 POLL_SECONDS, GIVE_UP_SECONDS = 0.02, 120.0
+_JOINING_SECONDS, _SOME = 0.5, 200
+_EVENTS_TAKEN = 'todoke_records_total{group="todoke-segmenter-ec"}'
 _MEBIBYTE = 2**20
 _HEADERS = {"todoke-service": "ingest"}
 _TAKEN = "SELECT coalesce(sum(next_offset), 0)::bigint FROM consumed WHERE cluster = $1 AND topic = $2"
@@ -32,7 +35,7 @@ _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'todoke-s
 
 @dataclass
 class Costs:
-    """CPU seconds of others: the segmenter's PostgreSQL backends, and the Kafka broker."""
+    """CPU seconds of others: the segmenters' PostgreSQL backends, and the Kafka broker."""
 
     postgres: float = 0.0
     kafka: float = 0.0
@@ -42,10 +45,11 @@ class Costs:
 class LiveSegmenter:
     """Give it events by `put`; `until_taken` returns when all they caused is in `customer.triggers.v1`.
 
-    `cluster` is the id of the Kafka that `bootstrap` leads to; `number`, how many events its topic has had.
+    `servers`: its processes, which share the topic's partitions. `cluster` is the id of the Kafka that `bootstrap`
+    leads to; `number`, how many events its topic has had.
     """
 
-    server: Server
+    servers: Sequence[Server]
     pool: Pool
     bootstrap: str
     cluster: str
@@ -59,18 +63,27 @@ class LiveSegmenter:
         self.number += len(records)
         await self.publisher.publish(records)
 
+    async def warm_up(self, values: Sequence[bytes]) -> None:
+        """Put events, and some of them again until every process has partitions of its own and has taken from them."""
+        await self.put(values)
+        await self.until_taken()
+        while not all([await _has_taken(server) for server in self.servers]):
+            await asyncio.sleep(_JOINING_SECONDS)
+            await self.put(values[:_SOME])
+            await self.until_taken()
+
     async def lap(self, values: Sequence[bytes], watch: Stopwatch, costs: Costs) -> None:
-        """Put events while it is held, let it loose, and time it until all is done."""
-        os.kill(self.server.process_id, signal.SIGSTOP)
+        """Put events while all are held, let them loose, and time them until all is done."""
+        self._signal(signal.SIGSTOP)
         try:
             await self.put(values)
             costs.postgres -= await self._postgres_cpu()
             costs.kafka -= self.kafka_cpu()
         except BaseException:
-            os.kill(self.server.process_id, signal.SIGCONT)
+            self._signal(signal.SIGCONT)
             raise
         with watch.lap():
-            os.kill(self.server.process_id, signal.SIGCONT)
+            self._signal(signal.SIGCONT)
             await self.until_taken()
         watch.items += len(values)
         costs.postgres += await self._postgres_cpu()
@@ -88,8 +101,8 @@ class LiveSegmenter:
 
     @property
     def cpu(self) -> CpuClock:
-        """Of its process."""
-        return cpu_of(self.server.process_id)
+        """Of its processes, together."""
+        return cpu_of(*(server.process_id for server in self.servers))
 
     @cached_property
     def kafka_cpu(self) -> CpuClock:
@@ -101,8 +114,12 @@ class LiveSegmenter:
 
     @property
     def mebibytes(self) -> float:
-        """The resident memory of its process."""
-        return psutil.Process(self.server.process_id).memory_info().rss / _MEBIBYTE
+        """The resident memory of its largest process."""
+        return max(psutil.Process(server.process_id).memory_info().rss for server in self.servers) / _MEBIBYTE
+
+    def _signal(self, number: signal.Signals) -> None:
+        for server in self.servers:
+            os.kill(server.process_id, number)
 
     async def _postgres_cpu(self) -> float:
         """CPU seconds of its backends so far; of one that has gone, as of the last look."""
@@ -152,7 +169,7 @@ async def arriving(bootstrap: str, topic: str, key_of: Callable[[bytes], object]
 
 
 @asynccontextmanager
-async def open_live_segmenter(dsn: str, bootstrap: str) -> AsyncIterator[LiveSegmenter]:
+async def open_live_segmenter(dsn: str, bootstrap: str, processes: int = 1) -> AsyncIterator[LiveSegmenter]:
     """On a database that is migrated and filled, and a Kafka that no other segmenter reads meanwhile."""
     async with AsyncExitStack() as stack:
         there = sum((await end_offsets(bootstrap, EC_EVENTS)).values())
@@ -163,16 +180,24 @@ async def open_live_segmenter(dsn: str, bootstrap: str) -> AsyncIterator[LiveSeg
             await open_pool(dsn, application="benchmarks", schema="segmenter", size=1)
         )
         environment = {"TODOKE_KAFKA_BOOTSTRAP_SERVERS": bootstrap, "TODOKE_POSTGRES_DSN": dsn}
-        server = await stack.enter_async_context(
-            open_server(
-                "todoke_local.service_process",
-                "segmenter",
-                port_setting="TODOKE_SEGMENTER_PORT",
-                environment=environment,
-                ready="/readyz",
+        servers = [
+            await stack.enter_async_context(
+                open_server(
+                    "todoke_local.service_process",
+                    "segmenter",
+                    port_setting="TODOKE_SEGMENTER_PORT",
+                    environment=environment,
+                    ready="/readyz",
+                )
             )
-        )
-        yield LiveSegmenter(server, pool, bootstrap, await cluster_id(bootstrap), publisher, there)
+            for _ in range(processes)
+        ]
+        yield LiveSegmenter(servers, pool, bootstrap, await cluster_id(bootstrap), publisher, there)
+
+
+async def _has_taken(server: Server) -> bool:
+    async with aiohttp.ClientSession(trust_env=False) as http, http.get(f"{server.url}/metrics") as answer:
+        return any(line.startswith(_EVENTS_TAKEN) for line in (await answer.text()).splitlines())
 
 
 def subject_of(value: bytes) -> bytes:

@@ -1,18 +1,21 @@
-"""A segmenter as a process, from `ec.events.v1` to `customer.triggers.v1`: 100,000 people, 200 segments, 20 campaigns.
+"""Segmenters as processes, from `ec.events.v1` to `customer.triggers.v1`: 100,000 people, 200 segments, 20 campaigns.
 
-Floors: of the rate that of `benchmarks.segmenter` with as many people, without any Kafka; of the times a bare relay
-over two topics of the same Kafka, which passes on orders.
+First one alone, then as many as a shop of this size would run on two cores. Floors: of the rate that of
+`benchmarks.segmenter` with as many people, without any Kafka; of the times a bare relay over two topics of the same
+Kafka, which passes on orders.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
 
-from benchmarks.figures import Bench, Figure, Stopwatch, percentile
+from benchmarks.figures import Bench, CpuClock, Figure, Stopwatch, percentile
 from benchmarks.ingest import open_kafka
 from benchmarks.live_segmenter import Arrivals, Costs, LiveSegmenter, arriving, open_live_segmenter, subject_of
 from benchmarks.population import populate
@@ -27,6 +30,7 @@ from todoke_shared.kafka.dealing import MAX_BATCH
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.records import Outgoing
 
+PROCESSES = 1, 2
 PEOPLE, LAPS, EVENTS, WARM = 100_000, 3, 20_000, 4_000
 """A lap's events must lie in the topic at once: the embedded broker keeps 5 MiB a partition, some 40,000 of them."""
 RATE_SHARE, WARM_SECONDS, TICK_SECONDS = 0.25, 1.0, 0.02
@@ -38,23 +42,6 @@ _ORDER = b'"order.placed"'
 _REST_SECONDS = 0.5
 
 Put = Callable[[Sequence[bytes]], Coroutine[None, None, None]]
-
-
-async def highest_rate(
-    bench: Bench, live: LiveSegmenter, bare: BareBatches, values: Sequence[bytes]
-) -> tuple[Stopwatch, Stopwatch, Costs]:
-    """The segmenter over what lies in its topic, and the floor over as many, in turns."""
-    ours, floor, costs = Stopwatch(live.cpu), Stopwatch(), Costs()
-    with bench.shown("highest rate", LAPS) as done:
-        for number in range(LAPS):
-            await live.lap(values[number * EVENTS : (number + 1) * EVENTS], ours, costs)
-            with floor.lap():
-                for _ in range(EVENTS // BATCH):
-                    floor.items += await bare.take(number)
-            done(1)
-            if ours.seconds > bench.seconds:
-                break
-    return ours, floor, costs
 
 
 async def on_time(bench: Bench, what: str, put: Put, values: Sequence[bytes], rate: float) -> dict[UUID, float]:
@@ -141,47 +128,73 @@ async def latencies(
     return ours, floor
 
 
+@dataclass
+class Floor:
+    """Bare batches with as many people on the same PostgreSQL, and its clock there."""
+
+    bare: BareBatches
+    postgres_cpu: CpuClock
+
+
+async def highest_rate(bench: Bench, live: LiveSegmenter, floor: Floor, values: Sequence[bytes]) -> Figure:
+    """What lies in the topic, and the floor over as many, in turns."""
+    ours, bare, costs = Stopwatch(live.cpu), Stopwatch(), Costs()
+    behind, processes = floor.postgres_cpu(), len(live.servers)
+    with bench.shown(f"highest rate, {processes} of them", LAPS) as done:
+        for number in range(LAPS):
+            await live.lap(values[number * EVENTS : (number + 1) * EVENTS], ours, costs)
+            with bare.lap():
+                for _ in range(EVENTS // BATCH):
+                    bare.items += await floor.bare.take(number)
+            done(1)
+            if ours.seconds > bench.seconds:
+                break
+    behind = floor.postgres_cpu() - behind
+    remark = (
+        f"PostgreSQL's CPU an event {costs.postgres / ours.items * 1e6:,.0f} µs ({behind / bare.items * 1e6:,.0f}),"
+        f" Kafka's {costs.kafka / ours.items * 1e6:,.0f} µs; resident {live.mebibytes:,.0f} MiB"
+    )
+    what = f"events in topic to triggers in topic, {processes} process{'es' if processes > 1 else ''}"
+    return bench.rates(what, "events/s", ours, bare, remark)
+
+
+async def steady(bench: Bench, live: LiveSegmenter, values: Sequence[bytes], rate: float) -> list[Figure]:
+    """Times at a quarter of the highest rate."""
+    rate *= RATE_SHARE
+    seconds = bench.seconds + WARM_SECONDS
+    ours, floor = await latencies(bench, live, values[: int(rate * seconds)], rate)
+    remark = f"at a quarter of that rate: {rate:,.0f} events/s, of which {len(ours) / rate / bench.seconds:.0%} trigger"
+    return [
+        Figure(
+            bench.name,
+            f"event to trigger, p{share * 100:.0f}",
+            "ms",
+            percentile(ours, share),
+            percentile(floor, share),
+            remark=remark,
+        )
+        for share in (0.5, 0.99)
+    ]
+
+
 async def run(bench: Bench) -> list[Figure]:
-    """The highest rate, then the times at a quarter of it."""
-    values = shop_events(WARM + 2 * LAPS * EVENTS, PEOPLE)
-    warm, full, steady = values[:WARM], values[WARM : WARM + LAPS * EVENTS], values[WARM + LAPS * EVENTS :]
+    """The highest rates, then the times at a quarter of the higher."""
+    values = iter(shop_events(WARM + (len(PROCESSES) + 1) * LAPS * EVENTS, PEOPLE))
+    figures = []
     async with (
-        open_kafka() as (bootstrap, kafka),
+        open_kafka() as (bootstrap, _),
         open_database() as dsn,
         one_connection(dsn, "floor") as (floor_pool, floor_postgres_cpu),
     ):
         await populate(bench, dsn, PEOPLE)
         await floor_pool.execute(FLOOR_TABLES)
-        bare = BareBatches(floor_pool, PEOPLE)
-        await bare.prepare()
-        async with open_live_segmenter(dsn, bootstrap) as live:
-            begun = live.mebibytes
-            await live.put(warm)
-            await live.until_taken()
-            floor_behind = floor_postgres_cpu()
-            ours, floor, costs = await highest_rate(bench, live, bare, full)
-            floor_behind = floor_postgres_cpu() - floor_behind
-            rate = ours.rate * RATE_SHARE
-            seconds = bench.seconds + WARM_SECONDS
-            ours_ms, floor_ms = await latencies(bench, live, steady[: int(rate * seconds)], rate)
-            memory = f"resident {live.mebibytes:,.0f} MiB, {begun:,.0f} at the start"
-    postgres, floor_postgres = costs.postgres / ours.items * 1e6, floor_behind / floor.items * 1e6
-    broker = costs.kafka / ours.items * 1e6
-    remark = (
-        f"PostgreSQL's CPU an event {postgres:,.0f} µs ({floor_postgres:,.0f}), {kafka}'s {broker:,.0f} µs; {memory}"
-    )
-    at = f"at a quarter of that rate: {rate:,.0f} events/s, of which {len(ours_ms) / rate / bench.seconds:.0%} trigger"
-    return [
-        bench.rates("events in topic to triggers in topic", "events/s", ours, floor, remark),
-        *(
-            Figure(
-                bench.name,
-                f"event to trigger, p{share * 100:.0f}",
-                "ms",
-                percentile(ours_ms, share),
-                percentile(floor_ms, share),
-                remark=at,
-            )
-            for share in (0.5, 0.99)
-        ),
-    ]
+        floor = Floor(BareBatches(floor_pool, PEOPLE), floor_postgres_cpu)
+        await floor.bare.prepare()
+        warm = list(islice(values, WARM))
+        for processes in PROCESSES:
+            async with open_live_segmenter(dsn, bootstrap, processes) as live:
+                await live.warm_up(warm)
+                figures.append(await highest_rate(bench, live, floor, list(islice(values, LAPS * EVENTS))))
+                if processes == PROCESSES[-1]:
+                    figures += await steady(bench, live, list(values), figures[-1].measured)
+    return figures
