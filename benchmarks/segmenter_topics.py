@@ -1,8 +1,8 @@
 """Segmenters as processes, from `ec.events.v1` to `customer.triggers.v1`: 100,000 people, 200 segments, 20 campaigns.
 
-One alone; then two, one for each core, on a Kafka of your own: the embedded one refuses most second members of a group.
-Floors: of the rate that of `benchmarks.segmenter` with as many people, without any Kafka; of the times a bare relay over
-two topics of the same Kafka, which passes on orders.
+One alone; then two, one a core, on a Kafka of your own: the embedded one refuses most second members of a group.
+Floors: of the rate that of `benchmarks.segmenter` with as many people, without any Kafka; of the times a bare relay
+over two topics of the same Kafka, which passes on orders.
 """
 
 import asyncio
