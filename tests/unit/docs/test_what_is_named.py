@@ -1,4 +1,4 @@
-"""What pages name by the way, in backticks, is there: metrics, tests, views. A page that nobody runs goes stale."""
+"""What pages name by the way is there: metrics, tests, views, headings. A page that nobody runs goes stale."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 GUIDES = [
+    ROOT / "README.md",
     ROOT / "ARCHITECTURE.md",
     ROOT / "deploy" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "ja").glob("*.md")),
     *sorted((ROOT / "services").glob("*/README.md")),
 ]
+_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _SUFFIXES = ("_bucket", "_sum", "_count")
 """What Prometheus adds to the name of a histogram."""
 
@@ -26,6 +28,20 @@ def metrics_in(text: str) -> set[str]:
 def without_suffix(name: str) -> str:
     """As the list of metrics has it."""
     return next((name.removesuffix(suffix) for suffix in _SUFFIXES if name.endswith(suffix)), name)
+
+
+def headings(page: Path) -> set[str]:
+    """As links name them: GitHub's way, letters and digits of any language, blanks as hyphens."""
+    found = re.findall(r"^#+ (.+)$", _BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {"".join(c for c in line.lower() if c.isalnum() or c in "-_ ").replace(" ", "-") for line in found}
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_heading_that_is_linked_to_is_there(page: Path) -> None:
+    """A heading that was renamed is renamed in the links that lead to it."""
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", _BLOCK.sub("", page.read_text(encoding="utf-8")))
+    places = [((page.parent / target).resolve() if target else page, heading) for target, heading in links]
+    assert [heading for target, heading in places if heading not in headings(target)] == []
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
