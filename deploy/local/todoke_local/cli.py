@@ -42,6 +42,12 @@ class _Commands(TyperGroup):
     (Any: typer keeps click, and so its types, to itself.)
     """
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update(
+            dict.fromkeys(_COMMANDS, self)
+        )  # the names alone: whoever mistypes one is told the nearest
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 

@@ -55,7 +55,10 @@ class _OrSend(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_OrSend, no_args_is_help=True, help="Send a campaign with a schedule to its audience: `todoke broadcast FILE`."
+    cls=_OrSend,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Send a campaign with a schedule to its audience: `todoke broadcast FILE`.",
 )
 
 
@@ -85,7 +88,7 @@ def list_() -> None:
 
 @app.command("cancel")
 def cancel(name: Annotated[str, typer.Argument(help="A campaign, or the id of one broadcast")]) -> None:
-    """Stop broadcasts that are not over, at once. What the dispatcher has already is not taken back."""
+    """Stop broadcasts at once, and take back what LINE does not have yet; of one that was over within a day, too."""
     for words in asyncio.run(_cancel(LocalSettings(), name)):
         typer.echo(words)
 
@@ -219,9 +222,14 @@ async def _cancel(settings: LocalSettings, name: str) -> list[str]:
     async with _open(settings) as rooms:
         gone = await broadcasts.cancel(rooms.scheduler, name, rooms.clock.now())
     if not gone:
-        raise ValueError(f"no broadcast `{name}` is planned or under way; `todoke broadcast list` shows all")
+        raise ValueError(
+            f"no broadcast `{name}` is planned or under way, and none was over within a day; `todoke broadcast list` "
+            "shows all"
+        )
     return [
-        f"{one.campaign} of {shop_time(one.due_at)}: cancelled; {one.entered:,} people had it by then" for one in gone
+        f"{one.campaign} of {shop_time(one.due_at)}: cancelled; {one.entered:,} people were in it by then. What LINE "
+        "does not have yet is taken back"
+        for one in gone
     ]
 
 

@@ -41,7 +41,7 @@ from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.segments.source import readable_segments
 
-app = typer.Typer(no_args_is_help=True, help="Write, check and publish campaigns.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Write, check and publish campaigns.")
 
 Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder of them (default: TODOKE_CAMPAIGNS)")]
 Name = Annotated[str, typer.Argument(help="The campaign's name")]

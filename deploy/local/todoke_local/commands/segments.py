@@ -25,7 +25,9 @@ from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.yaml_files import read_value
 
-app = typer.Typer(no_args_is_help=True, help="Write, check, publish and count segments of customers.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Write, check, publish and count segments of customers."
+)
 
 Place = Annotated[Path | None, typer.Argument(help="A segment file or a folder of them (default: TODOKE_SEGMENTS)")]
 
