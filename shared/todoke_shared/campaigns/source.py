@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from todoke_shared.campaigns.checks import cross_mistakes
-from todoke_shared.campaigns.hints import WORDS, as_written, said, without_echoes
+from todoke_shared.campaigns.hints import as_written, said, without_echoes
 from todoke_shared.campaigns.mending import mended
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.yaml_files import (
@@ -36,7 +36,7 @@ def load_campaign(file: Path, check: Check = no_further_check) -> Campaign:
         campaign = _read(document.value)
     except ValidationError as error:
         complaints = list(without_echoes(complaints_of(error)))
-        told = document.mistakes([said(one, document.value) for one in complaints], WORDS, as_written)
+        told = document.mistakes([said(one, document.value) for one in complaints], {}, as_written)
         raise FileMistakesError(_by_line([*told, *_in_the_rest(document, complaints, check)])) from None
     if further := [document.mistake(path, what) for path, what in _checked(campaign, check)]:
         raise FileMistakesError(_by_line(further))
