@@ -1,10 +1,11 @@
 """pydantic's complaints in the words of somebody who writes a file: what to write instead."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from todoke_shared.contracts.envelope import NAME_PATTERN
 
+LEFT_EMPTY = "nothing stands here; write a value, or leave the key out"
 _WHOLE_NUMBER = "write a whole number here"
 _TRUTH = "write true or false here"
 _PLAIN = {
@@ -66,3 +67,19 @@ def _of_pattern(pattern: str) -> str:
     if pattern == NAME_PATTERN:
         return "use lower-case letters, digits, - and _, and begin with a letter or digit"
     return f"write a text of the form {pattern} (a regular expression)"
+
+
+def left_empty(value: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where a key has no value. As null it would be read as "not told", and its author meant to tell something.
+
+    Not below `messages` and `data`: what stands there is LINE's, or an event's.
+    """
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from left_empty(part, (*place, index))
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if part is None:
+                yield (*place, str(key))
+            elif key not in ("messages", "data"):
+                yield from left_empty(part, (*place, str(key)))

@@ -118,6 +118,10 @@ def test_a_mistake_names_its_place_and_shows_no_secret(tmp_path: Path, text: str
             "see docs/campaigns.md",
         ),
         ("accounts: {}\nshops: {main: {caps: 3}}", "must be a list such as [{messages: 1, within: 1d}]; see docs/camp"),
+        (
+            "accounts: {main: {channel_secrets: [env:A], access_token: env:A, monthly_limit: }}",
+            "accounts.main.monthly_limit: nothing stands here; write a value, or leave the key out",
+        ),
         ("accounts: {Main: {access_token: env:A}}", "accounts.Main: use lower-case letters, digits, - and _"),
         (
             "accounts: {main: {channel_secrets: [env:A], access_token: env:A, monthly_limit: -3}}",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.shared.campaign_files import WHOLE, mistakes_in, whole_with
+from todoke_shared.campaigns.source import load_campaign
 
 HEAD = """\
 campaign: care
@@ -43,6 +44,8 @@ def steps(*lines: str) -> str:
          "a campaign that only other systems start"),
         ("  on: line.message", "  on: line.postback", "10: enter.keyword: `keyword` is read of `line.message` alone; "
          "write `on: line.message`, or leave it out"),
+        ("keyword: [クーポン, coupon]", "keyword: []", "10: enter.keyword: write at least one keyword; without this "
+         "key any message brings its writer in"),
         ("keyword: [クーポン, coupon]", "keyword: [' ']", "10: enter.keyword: "
          "a keyword is a text of at least one character"),
         ("keyword: [クーポン, coupon]", "postback: menu=1", "10: enter.postback: `postback` is read of "
@@ -166,6 +169,35 @@ def test_the_right_campaign_is_right(tmp_path: Path) -> None:
     """Without a change there is nothing to tell: the sentences above are about the changes."""
     with pytest.raises(pytest.fail.Exception):
         mistakes_in(tmp_path, WHOLE)
+
+
+EMPTY = "nothing stands here; write a value, or leave the key out"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("  when: {friend: true}", "  when:", f"11: enter.when: {EMPTY}"),
+        ("    if: {orders.ever: false}", "    if:", f"36: steps[1].if: {EMPTY}"),
+        ('quiet_hours: {from: "22:00", to: "08:00"}', "quiet_hours:", f"25: quiet_hours: {EMPTY}"),
+        ("expires: 1d", "expires:", f"30: expires: {EMPTY}"),
+        ("{messages: 5000, yen: 10000}", "{messages: 5000, yen: }", f"65: budget.yen: {EMPTY}"),
+        ("{after: 2h, then: skip}", "{after: , then: skip}", "31: late.after: write a duration as a number and s, m, h "
+         "or d, for example 30m, 1h or 7d"),
+    ],
+)  # fmt: skip
+def test_a_key_with_nothing_behind_it_is_a_mistake(tmp_path: Path, old: str, new: str, told: str) -> None:
+    """An audience whose condition was forgotten would be everybody; each such key is told once."""
+    assert mistakes_in(tmp_path, whole_with(old, new)) == [told]
+
+
+def test_null_may_stand_in_what_is_not_ours(tmp_path: Path) -> None:
+    """LINE's own objects and the data of an event."""
+    text = whole_with("data: {score: 1}", "data: {score: null}").replace(
+        "text: はじめまして}", "text: はじめまして, x: null}"
+    )
+    (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
+    assert load_campaign(tmp_path / "campaign.yaml").campaign == "trial-care"
 
 
 @pytest.mark.parametrize(
