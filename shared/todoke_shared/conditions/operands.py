@@ -78,7 +78,8 @@ def one_of_these(value: str, path: Path, known: Collection[str], what: str) -> s
     if value in known:
         return value
     matches = get_close_matches(value, known, n=1, cutoff=0.5)
-    raise ConditionError(path, f"unknown {what} `{value}`" + did_you_mean(matches[0] if matches else None))
+    hint = did_you_mean(matches[0] if matches else None) or f"; write its file, and `todoke {what}s publish` it first"
+    raise ConditionError(path, f"unknown {what} `{value}`{hint}")
 
 
 def _one_of_few(value: Any, path: Path, known: Collection[str], what: str) -> str:

@@ -133,6 +133,7 @@ def test_what_can_be_written(written: dict[str, Any], condition: Condition) -> N
             "unknown state of a subscription `activ`; use one of active, cancelled; did you mean `active`?",
         ),
         ({"segment": "sleeper"}, ["segment"], "unknown segment `sleeper`; did you mean `sleepers`?"),
+        ({"segment": "lapsed"}, ["segment"], "`lapsed`; write its file, and `todoke segments publish` it first"),
         ({"segment": {"one_of": []}}, ["segment", "one_of"], "takes a list of names"),
         ({"segment": 5}, ["segment"], "write the name of a segment"),
         ({"event.amount": 5}, ["event.amount"], "there is none here"),
