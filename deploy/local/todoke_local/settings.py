@@ -3,18 +3,16 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from todoke_dispatcher.settings import PublicUrl
+from todoke_shared.settings import FromEnvironment
 
 RESERVE = 0.1
 """The dispatchers' own default, told here so that no command has to import them; a test holds the two together."""
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(FromEnvironment):
     """All from the environment, prefix `TODOKE_`."""
-
-    model_config = SettingsConfigDict(env_prefix="TODOKE_", extra="ignore")
 
     kafka_bootstrap_servers: str | None = None
     postgres_dsn: str | None = None
