@@ -9,6 +9,7 @@ import pytest
 from tests.unit.shared.campaign_files import campaign_of
 from todoke_local import cli
 from todoke_local.commands.broadcast import _going_at
+from todoke_local.commands.segments import _condition
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -60,3 +61,13 @@ def test_a_time_that_is_none_is_told_by_its_option() -> None:
     once = campaign_of(enter={"schedule": {"at": "2026-12-24 10:00"}})
     with pytest.raises(ValueError, match=r"^--at: write a local date and time, for example .*; or write `now`$"):
         _going_at(once, "tomorrow", datetime(2026, 4, 1, tzinfo=UTC))
+
+
+def test_every_mistake_of_a_condition_on_the_command_line_is_told() -> None:
+    """With the name that it is about: there is no file to look into."""
+    with pytest.raises(ValueError, match=r"^gendr: unknown attribute `gendr`; did you mean `gender`\?\n"):
+        _condition({"gendr": "female", "orders": {"atleast": 2}, "segment": "vips"}, ["vip"])
+    with pytest.raises(ValueError, match=r"orders\.atleast: unknown operator `atleast`"):
+        _condition({"orders": {"atleast": 2}}, [])
+    with pytest.raises(ValueError, match=r"^--when: write a condition as a mapping"):
+        _condition("friend", [])
