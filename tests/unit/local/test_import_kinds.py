@@ -168,7 +168,7 @@ def test_a_customer_as_shopify_exports_it(tmp_path: Path) -> None:
 
 
 def test_what_a_segment_may_ask_of_a_customer_can_be_imported(tmp_path: Path) -> None:
-    """F1: the job, interests, worries and tier that another tool knew; a cell of several is a list."""
+    """The job, interests, worries and tier that another tool knew; a cell of several is a list."""
     heading = "会員ID,職業,趣味,お悩み,会員ステージ,会員ランク"
     [event] = told(tmp_path, CUSTOMERS, heading, "77,看護師,茶道、コーヒー,乾燥|くすみ,ゴールド,常連")
     assert event["data"] == {

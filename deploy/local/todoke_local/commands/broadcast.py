@@ -87,7 +87,7 @@ def list_() -> None:
 
 @app.command("cancel")
 def cancel(name: Annotated[str, typer.Argument(help="A campaign, or the id of one broadcast")]) -> None:
-    """Stop broadcasts at once, and take back what LINE does not have yet; of those over within the day, too."""
+    """Stop broadcasts that are not over, at once. What the dispatcher has already is not taken back."""
     for words in asyncio.run(_cancel(LocalSettings(), name)):
         typer.echo(words)
 

@@ -1,4 +1,4 @@
-"""F1: whatever a segment delivery may ask for can be told by a shop, and asked about."""
+"""Segment delivery: whatever a marketer may ask for can be told by a shop, and asked about."""
 
 from datetime import timedelta
 from typing import Any
