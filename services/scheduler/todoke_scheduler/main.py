@@ -73,8 +73,15 @@ def create_app(settings: SchedulerSettings) -> Starlette:
 async def _open_scheduler(room: Room, config: Config) -> Scheduler:
     """It knows what is published, learns what will be, and carries out broadcasts beside what it is given."""
     catalogue = CampaignCatalogue(room.pool)
+    shops = {name: account.shop for name, account in config.accounts.items()}
     scheduler = Scheduler(
-        room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake, shops=config.shops
+        room.pool,
+        room.clock,
+        catalogue,
+        cluster=room.cluster,
+        wake=room.relay.wake,
+        shops=config.shops,
+        shop_of={} if config.trial else shops,
     )
 
     async def learn() -> None:
@@ -86,7 +93,6 @@ async def _open_scheduler(room: Room, config: Config) -> Scheduler:
         await learn()
 
     await learn()
-    shops = {name: account.shop for name, account in config.accounts.items()}
     broadcaster = Broadcaster(room.pool, room.clock, catalogue, scheduler, wake=room.relay.wake, shops=shops)
     room.loops.start("campaigns", reload)
     room.loops.start("broadcast-plans", broadcaster.plan_all)
