@@ -108,21 +108,6 @@ class Scheduler:
         due = list({timer.enrolment: runs[timer.enrolment] for timer in timers if _is_current(timer, runs)}.values())
         await self._looks.look(connection, due, now)
 
-    async def _of_their_shop(self, connection: Connection, triggers: list[Trigger]) -> list[Trigger]:
-        """Those that concern their campaign's own shop. Who called it for another is told why nothing came."""
-        if not self._shop_of:
-            return triggers
-        mine: list[Trigger] = []
-        called: list[Decision] = []
-        for trigger in triggers:
-            latest = self._catalogue.latest(trigger.campaign)
-            if concerns(trigger, None if latest is None else latest.campaign, self._shop_of):
-                mine.append(trigger)
-            elif trigger.kind == "enter" and trigger.cause and trigger.cause.type in CAMPAIGN_REQUESTS:
-                called.append(Decision(trigger.person, trigger.campaign, words.OF_ANOTHER_SHOP, trigger.at))
-        await save_decisions(connection, called)
-        return mine
-
     async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> None:
         current = await take_turns(connection, (trigger.person for trigger in triggers))
         triggers = [_about(current.get(trigger.person, trigger.person), trigger) for trigger in triggers]
@@ -164,6 +149,21 @@ class Scheduler:
         """A trigger may be younger than our last look at what is published."""
         if not all(self._catalogue.is_published(trigger.campaign) for trigger in triggers):
             await self._catalogue.refresh()
+
+    async def _of_their_shop(self, connection: Connection, triggers: list[Trigger]) -> list[Trigger]:
+        """Those that concern their campaign's own shop. Who called it for another is told why nothing came."""
+        if not self._shop_of:
+            return triggers
+        mine: list[Trigger] = []
+        called: list[Decision] = []
+        for trigger in triggers:
+            latest = self._catalogue.latest(trigger.campaign)
+            if concerns(trigger, None if latest is None else latest.campaign, self._shop_of):
+                mine.append(trigger)
+            elif trigger.kind == "enter" and trigger.cause and trigger.cause.type in CAMPAIGN_REQUESTS:
+                called.append(Decision(trigger.person, trigger.campaign, words.OF_ANOTHER_SHOP, trigger.at))
+        await save_decisions(connection, called)
+        return mine
 
     def _sort_out(
         self, parsed: list[tuple[Record, Trigger | BadMessageError]]
