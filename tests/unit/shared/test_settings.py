@@ -8,6 +8,8 @@ from todoke_dispatcher.settings import DispatcherSettings
 from todoke_ingest.settings import IngestSettings
 from todoke_local.settings import LocalSettings
 from todoke_shared.config_errors import ConfigError
+from todoke_shared.postgres.dsn import check_dsn
+from todoke_shared.postgres.pool import open_pool
 from todoke_shared.settings import FromEnvironment
 
 SECRET = "do-not-show-me"
@@ -50,3 +52,41 @@ def test_a_service_ends_with_one_line(monkeypatch: pytest.MonkeyPatch, service: 
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(f"todoke_{service}", run_name="__main__")
     assert ended.value.code == "todoke: set TODOKE_KAFKA_BOOTSTRAP_SERVERS: host:port[,host:port…] of Kafka"
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://todoke:{}#1@db/todoke",
+        "postgresql://todoke:{}/1@db/todoke",
+        "postgresql://todoke:x@db:{}/todoke",
+        "mysql://todoke:{}@db/todoke",
+        "todoke:{}@db",
+        "postgresql://todoke:x@[{}",
+    ],
+)
+async def test_a_dsn_that_is_none_is_not_repeated(monkeypatch: pytest.MonkeyPatch, dsn: str) -> None:
+    """Neither by a command nor by a service: a letter that was not encoded splits a password in two."""
+    dsn = dsn.format(SECRET)
+    monkeypatch.setenv("TODOKE_POSTGRES_DSN", dsn)
+    with pytest.raises(ConfigError, match="write TODOKE_POSTGRES_DSN as postgresql://user:password@host") as told:
+        LocalSettings()
+    with pytest.raises(ValueError, match="with the letters # / ") as pools:
+        await open_pool(dsn, application="test", schema="scheduler")
+    assert SECRET not in f"{told.value}{pools.value}{pools.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        DSN,
+        "postgres://todoke@/todoke?host=/var/run/postgresql",
+        "postgresql://todoke:a%23b@db-1:5432,db-2:5433/todoke?sslmode=verify-full",
+        "postgresql://todoke@[::1]:5432/todoke",
+        "postgresql://todoke@[::1]/todoke",
+        "postgresql://todoke@db:/todoke",
+    ],
+)
+def test_a_dsn_stays_as_it_is(dsn: str) -> None:
+    """Sockets, several hosts, addresses of the sixth version."""
+    assert check_dsn(dsn) == dsn
