@@ -95,7 +95,8 @@ def create_app(settings: DispatcherSettings) -> Starlette:
 
 def run() -> None:
     """Run until told to stop."""
-    settings = DispatcherSettings()
+    with telling_of_the_configuration():
+        settings = DispatcherSettings()
     set_up_logs(NAME, settings.log_level)
     with telling_of_the_configuration():
         app = create_app(settings)

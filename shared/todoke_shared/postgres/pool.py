@@ -3,6 +3,7 @@
 import asyncpg
 
 from todoke_shared.jsons import dumps_text, loads
+from todoke_shared.postgres.dsn import check_dsn
 
 CALL_TIMEOUT_SECONDS = 5.0
 """Longer than any statement of ours, shorter than a pod's patience; a black-holed socket fails within it."""
@@ -11,10 +12,10 @@ CALL_TIMEOUT_SECONDS = 5.0
 async def open_pool(dsn: str, *, application: str, schema: str, size: int = 8) -> "asyncpg.Pool[asyncpg.Record]":
     """A pool whose connections see `schema` first, read `jsonb` as Python values, and give up after five seconds.
 
-    Raises OSError or asyncpg.PostgresError when PostgreSQL cannot be reached.
+    Raises OSError or asyncpg.PostgresError when PostgreSQL cannot be reached, ValueError when the DSN is none.
     """
     return await asyncpg.create_pool(
-        dsn,
+        check_dsn(dsn),
         min_size=1,
         max_size=size,
         timeout=CALL_TIMEOUT_SECONDS,

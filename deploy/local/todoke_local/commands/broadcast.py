@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import asyncpg
 import typer
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from todoke_dispatcher.books import Books
@@ -33,6 +34,7 @@ from todoke_shared.campaigns.entering import Once
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
+from todoke_shared.complaints import plain_words
 from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
 
@@ -161,7 +163,10 @@ def _going_at(campaign: Campaign, at: str, now: datetime) -> Campaign:
         raise ValueError("--at is for a campaign that goes once; one that repeats goes at the times in its `schedule`")
     local = now.astimezone(campaign.tz).strftime("%Y-%m-%d %H:%M") if at == "now" else at
     document = campaign.to_document()
-    document["enter"]["schedule"] = Once.model_validate({"at": local}).model_dump(mode="json")
+    try:
+        document["enter"]["schedule"] = Once.model_validate({"at": local}).model_dump(mode="json")
+    except ValidationError as error:
+        raise ValueError(f"--at: {plain_words(error.errors()[0])}; or write `now`") from None
     return Campaign.model_validate(document)
 
 
