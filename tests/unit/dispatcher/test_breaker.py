@@ -100,6 +100,18 @@ def test_what_was_claimed_before_it_opened_does_not_go_out() -> None:
     assert not breakers.is_closed("main")
 
 
+def test_what_is_claimed_while_it_opens_comes_back_unsent() -> None:
+    """The claim asked for room before, and commits after: its messages are due again at once, not after their lease."""
+    breakers = opened()
+    late = [attempt(), attempt()]
+    breakers.claimed("main", late)
+    assert not any(breakers.lets(each) for each in late)
+    for each in late:
+        breakers.tell(each, NotSent(), NOON)
+    breakers.called("main", NOON, answered=True)
+    assert breakers.room("main", 9) == 1, "none of them was taken for the probe"
+
+
 def test_only_the_probe_tells_whether_line_is_back() -> None:
     """Answers to what was asked before it opened come in late, for better or worse, and change nothing."""
     breakers = opened()
