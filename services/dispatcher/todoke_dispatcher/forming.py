@@ -21,7 +21,7 @@ from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, 
 from todoke_dispatcher.domain.delivery import Delivery
 from todoke_dispatcher.domain.grouping import LARGEST_GROUP, Candidate, form, group
 from todoke_dispatcher.domain.quota import Places, QuotaBook
-from todoke_dispatcher.domain.rendering import RenderError, addressed
+from todoke_dispatcher.domain.rendering import RenderError, addressed, check_content
 from todoke_dispatcher.linking import ClaimLinks
 from todoke_dispatcher.missing import Missing, MissingError
 from todoke_dispatcher.settings import DispatcherSettings
@@ -59,27 +59,33 @@ def sort_fresh(fresh: Sequence[Fresh], contents: Contents, at: ClaimTime) -> Sor
     result = SortedFresh()
     for each in fresh:
         try:
-            request = read_stored(each.request)
-            recalled = at.recalled(request.campaign, request.due_at)
-            if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked, is_recalled=recalled):
-                before = delivery_of(each)
-                ended = worth_sending(
-                    before, now=at.now, wall=at.wall, has_blocked=each.has_blocked, is_recalled=recalled
-                )
-                result.ended += [(before, ended)] if ended else []
-                continue
-            content = contents.of(each.message_id, request, each.request)
-            result.candidates.append(
-                Candidate(each.message_id, request.to, content, each.expires_at, each.claims, request.campaign)
-            )
-        except RenderError as error:
-            before = delivery_of(each)
-            result.ended.append((before, cannot_render(before, str(error))))
+            _sort_one(each, contents, at, result)
         except MissingError as error:
             result.missing.note(error)
         except (UnreadableTemplateError, BadMessageError, ValueError):
             result.unreadable.append(each.message_id)
     return result
+
+
+def _sort_one(each: Fresh, contents: Contents, at: ClaimTime, result: SortedFresh) -> None:
+    """Whatever else is raised than MissingError: this release cannot read it."""
+    request = read_stored(each.request)
+    recalled = at.recalled(request.campaign, request.due_at)
+    if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked, is_recalled=recalled):
+        before = delivery_of(each)
+        ended = worth_sending(before, now=at.now, wall=at.wall, has_blocked=each.has_blocked, is_recalled=recalled)
+        result.ended += [(before, ended)] if ended else []
+        return
+    try:
+        content = contents.of(each.message_id, request, each.request)
+        check_content(content)
+    except RenderError as error:
+        before = delivery_of(each)
+        result.ended.append((before, cannot_render(before, str(error))))
+        return
+    result.candidates.append(
+        Candidate(each.message_id, request.to, content, each.expires_at, each.claims, request.campaign)
+    )
 
 
 def is_crowd(candidates: Sequence[Candidate]) -> bool:
