@@ -154,12 +154,14 @@ async def test_a_crash_regroups_nothing(bench: Bench) -> None:
 async def test_a_group_that_was_formed_and_not_sent_is_sent_by_another(bench: Bench) -> None:
     """No time slot was free, and its dispatcher died: whoever comes next sends it as it was stored."""
     line = MemoryLine()
-    dispatcher = bench.dispatcher(line, multicast_rate=1)
+    dispatcher = bench.dispatcher(line)
+    await bench.use_up("multicast")
     await bench.take(dispatcher, *news(3))
     assert (await dispatcher.claim(10)).attempts == []
     assert await groups(bench) == Counter(waiting=1)
     stored = await bench.pool.fetchval("SELECT body FROM multicasts")
     await bench.take(dispatcher, *news(3, 3))
+    bench.clock.move_to(NOON + timedelta(seconds=1))
     assert await bench.dispatcher(line).send_some() == 6
     assert [len(taken.to) for taken in line.accepted] == [3, 3]
     assert line.accepted[0].body == stored

@@ -175,6 +175,8 @@ class Dispatcher:
             begun = len(claimed.attempts)
             share = min((room - begun) // (len(due) - index), LARGEST_CLAIM)
             if (share := self._breakers.room(channel.account, share)) > 0:
+                if not self._breakers.is_closed(channel.account):  # its probe can be repeated, as a reply cannot
+                    self._rounds.replier.rest(channel.account, self._clock.wall())
                 try:
                     await self._rounds.claim(channel, share, claimed)
                 except Exception as error:  # noqa: BLE001 - one account's trouble must not strand what others claimed

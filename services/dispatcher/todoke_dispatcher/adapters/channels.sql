@@ -32,12 +32,13 @@ SELECT account, stopped
 SELECT account FROM channels WHERE account = any($1::text[]) AND stopped IS NULL;
 
 -- name: take_slots
--- GCRA in one statement, the same as domain/rate.py: slots begin at tat or now, whichever is later, and end before the
--- horizon. $3 now, $4 wanted, $5 spacing, $6 horizon, all times in microseconds.
+-- GCRA in one statement, the same as domain/rate.py: slots begin at tat or now, whichever is later, and before the
+-- horizon. $3 now, $4 wanted, $5 spacing, $6 horizon, $7 the furthest that tat may be ahead, all times in microseconds.
 UPDATE rates
-   SET granted = least($4::bigint, greatest(0, ($3::bigint + $6::bigint - greatest(tat, $3)) / $5::bigint)),
-       tat = greatest(tat, $3)
-             + least($4::bigint, greatest(0, ($3::bigint + $6::bigint - greatest(tat, $3)) / $5::bigint)) * $5
+   SET granted = least($4::bigint, greatest(0, ($3::bigint + $6::bigint - least(greatest(tat, $3), $3 + $7::bigint)
+                                                + $5::bigint - 1) / $5)),
+       tat = least(greatest(tat, $3), $3 + $7)
+             + least($4::bigint, greatest(0, ($3 + $6 - least(greatest(tat, $3), $3 + $7) + $5 - 1) / $5)) * $5
  WHERE account = $1 AND endpoint = $2
 RETURNING granted, tat - granted * $5 AS first;
 
