@@ -53,7 +53,7 @@ ODD: list[tuple[bool, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("of_many", "odd"), ODD)
 def test_what_the_contract_takes_can_be_read_in_the_ledger(of_many: bool, odd: dict[str, object]) -> None:
-    """Whatever form a producer writes it in: else it would lie there unread for ever, or stop who records its answer."""
+    """Whatever form a producer writes it in: else it would lie there unread for ever, or stop all recording."""
     asked = json.loads((crowd("one", "two") if of_many else request()).to_json()) | odd
     found = read_requests([record(json.dumps(asked).encode())], {"main"})
     assert not found.bad
