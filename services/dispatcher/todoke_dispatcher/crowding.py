@@ -142,12 +142,11 @@ def _as_multicast(crowd: Crowd, content: bytes, wall: datetime, month: date) -> 
 async def tell_crowd(connection: Connection, now: datetime) -> list[Outgoing]:
     """The outcomes of the crowd that has waited longest to be told of; `now` is the shop's time."""
     outcomes: list[Outgoing] = []
-    for crowd, request_id in await crowds.lock_untold(connection, 1):
+    for crowd, reason, request_id in await crowds.lock_untold(connection, 1):
         request = read_stored(crowd.request_of(crowd.members[0]))
         for member in crowd.members:
             own = replace(request, to=member.to, person=member.person, enrolment=member.enrolment)
-            outcomes.append(
-                outcome_of(own, Settled(member.id, b"", None, request_id), State.ACCEPTED, now, via="multicast")
-            )
+            settled = Settled(member.id, b"", reason, request_id)
+            outcomes.append(outcome_of(own, settled, State.ACCEPTED, now, via="multicast"))
         await crowds.told(connection, [crowd.id])
     return outcomes

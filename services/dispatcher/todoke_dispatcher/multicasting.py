@@ -6,9 +6,10 @@ Order of locks, the same everywhere: multicasts, deliveries, the month's quota a
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, multicasts
 from todoke_dispatcher.books import Books
@@ -18,6 +19,9 @@ from todoke_dispatcher.domain.multicast import Multicast, begin_multicast
 from todoke_dispatcher.domain.quota import Places, QuotaBook
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.postgres.stream import Connection
+
+RECALLS_ARE_KNOWN = timedelta(seconds=1)
+"""How soon a recall is known: a group that has waited longer may have been formed before."""
 
 GroupChange = tuple[Multicast, Multicast]
 """A multicast before, and after."""
@@ -58,8 +62,9 @@ class MulticastClaimer:
         due = await multicasts.lock_due(connection, channel.account, at.wall, limit)
         if not due:
             return Begun()
+        recalled = await multicasts.recalled(connection, due, at.recalls, at.wall - RECALLS_ARE_KNOWN)
         book = await self._books.lock(connection, channel.account, (each.campaign for each in due), at.wall)
-        admitted, changes = admit_groups(due, channel, book, at)
+        admitted, changes = admit_groups(due, channel, book, at, recalled)
         endpoint = channels.Endpoint(channel.account, "multicast", self._settings.multicast_rate)
         slots = (await channels.take_slots(connection, endpoint, at.wall, len(admitted))).instants()
         lease = self._settings.lease
@@ -77,13 +82,13 @@ class MulticastClaimer:
 
 
 def admit_groups(
-    due: Sequence[Multicast], channel: Channel, book: QuotaBook, at: ClaimTime
+    due: Sequence[Multicast], channel: Channel, book: QuotaBook, at: ClaimTime, recalled: Container[UUID] = ()
 ) -> tuple[list[Multicast], list[GroupChange]]:
     """Those that may go out now, in order, and those that end or stand still."""
     admitted: list[Multicast] = []
     changes: list[GroupChange] = []
     for multicast in due:
-        after = worth_asking(multicast, now=at.now, wall=at.wall)
+        after = worth_asking(multicast, now=at.now, wall=at.wall, is_recalled=multicast.id in recalled)
         after = after or group_must_stand(multicast, channel, book, wall=at.wall)
         if after is not None:
             changes.append((multicast, after))

@@ -124,7 +124,8 @@ async def _split(connection: Connection, changes: Sequence[GroupChange], wall: d
     for sent, _ in changes:
         parts, alone = split(sent, month=sent.quota_month, wall=wall)
         halves += parts
-        await multicasts.leave_alone(connection, alone, TRANSITIONS[State.ATTEMPTING, Event.LEAVE], wall)
+        state = TRANSITIONS[State.ATTEMPTING, Event.LEAVE]
+        await multicasts.leave_alone(connection, alone, state, sent.quota_month, wall)
     await multicasts.add(connection, halves, wall)
 
 
