@@ -5,7 +5,6 @@ May lose: nothing; a crash before the commit leaves the deliveries waiting, one 
 Order of locks, the same everywhere: deliveries, the month's quota and budgets (books.py), the rate.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -184,8 +183,7 @@ class Claimer:
             Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=book.month), slot)
             for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
         ]
-        new = (attempt.before for attempt in attempts if not book.holds(attempt.before))
-        places = Counter((delivery.lane, delivery.campaign) for delivery in new)
-        await self._books.reserve(connection, channel.account, book, places, wall)
+        sent = [(attempt.before, attempt.sent.lane, 1) for attempt in attempts]
+        await self._books.place(connection, channel.account, book, sent, wall)
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing

@@ -5,7 +5,6 @@ May lose: nothing; a group is stored with its recipients, body and key before th
 Order of locks, the same everywhere: multicasts, deliveries, the month's quota and budgets (books.py), the rate.
 """
 
-from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,8 +15,9 @@ from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import ClaimTime
 from todoke_dispatcher.domain.decide import Channel, group_must_stand, worth_asking
 from todoke_dispatcher.domain.multicast import Multicast, begin_multicast
-from todoke_dispatcher.domain.quota import Places, QuotaBook
+from todoke_dispatcher.domain.quota import QuotaBook
 from todoke_dispatcher.settings import DispatcherSettings
+from todoke_shared.contracts.requests import Lane
 from todoke_shared.postgres.stream import Connection
 
 RECALLS_ARE_KNOWN = timedelta(seconds=1)
@@ -72,11 +72,8 @@ class MulticastClaimer:
             GroupAttempt(before, begin_multicast(before, wall=at.wall, lease=lease, month=book.month), slot)
             for before, slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
         ]
-        places: Places = Counter()
-        for attempt in attempts:
-            if not book.holds(attempt.before):
-                places["marketing", attempt.before.campaign] += attempt.before.size
-        await self._books.reserve(connection, channel.account, book, places, at.wall)
+        sent: list[tuple[Multicast, Lane, int]] = [(one.before, "marketing", one.before.size) for one in attempts]
+        await self._books.place(connection, channel.account, book, sent, at.wall)
         await multicasts.begin(connection, [attempt.sent for attempt in attempts], at.wall)
         return Begun(attempts, changes, len(admitted) - len(attempts))
 
