@@ -109,7 +109,7 @@ class Contents:
         return content
 
     def _alike(self, request: StoredRequest) -> tuple[object, ...]:
-        wanted, counted = request.template, (request.campaign, request.step)
+        wanted, counted = request.template, (request.shop, request.campaign, request.step)
         if wanted is None:
             return (*counted, bytes(request.messages))
         which = (wanted.campaign, wanted.version, wanted.message)  # its variables do not depend on the question

@@ -12,6 +12,7 @@ from tests.support.deliveries import NOON, message_named, request, user_named
 from todoke_dispatcher.adapters.multicasts import Fresh
 from todoke_dispatcher.claiming import ClaimTime
 from todoke_dispatcher.domain.delivery import State
+from todoke_dispatcher.domain.links import new_token
 from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.domain.rendering import MAX_BODY_BYTES, RenderError, addressed, check_content
 from todoke_dispatcher.forming import sort_fresh
@@ -20,19 +21,21 @@ from todoke_dispatcher.settings import DispatcherSettings
 from todoke_dispatcher.templates import Contents, Templates
 from todoke_shared.accounts import Config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.shops import Shop
 
-SETTINGS = DispatcherSettings.model_validate({"postgres_dsn": "", "kafka_bootstrap_servers": ""})
+GIVEN = {"postgres_dsn": "", "kafka_bootstrap_servers": "", "public_url": "https://go.example"}
+SETTINGS = DispatcherSettings.model_validate({**GIVEN, "aggregation_units": False})
 AT = ClaimTime(NOON, NOON)
 
 
 NEWS = campaign("news", messages={"news": [{"type": "text", "text": "{{ about }}{{ about }}{{ about }}"}]})
 
 
-async def contents() -> Contents:
+async def contents(linker: Linker | None = None) -> Contents:
     """What is rendered where one campaign is published."""
     catalogue = CampaignCatalogue(cast("Any", Published()))
     await catalogue.fetch({("news", 1)})
-    links = ClaimLinks(Linker(SETTINGS, Config(accounts={})), NOON, month_of(NOON))
+    links = ClaimLinks(linker or Linker(SETTINGS, Config(accounts={})), NOON, month_of(NOON))
     return Contents(Templates(catalogue, {("gone", 1)}, links))
 
 
@@ -72,6 +75,21 @@ def test_the_size_is_that_of_a_push(size: int) -> None:
     content = b'{"messages":[]' + b" " * (size - 15) + b"}"
     assert len(content) == size
     assert is_too_large(partial(check_content, content)) == is_too_large(partial(addressed, user_named("a"), content))
+
+
+async def test_two_shops_messages_share_no_link() -> None:
+    """Of one campaign and one account, and alike to the letter: a click is counted for the shop that sent it."""
+    shops = {"tea": Shop(link_hosts=["shop.example"]), "cups": Shop(link_hosts=["shop.example"])}
+    linker = Linker(SETTINGS, Config(accounts={}, shops=shops))
+    variables: dict[str, object] = {"about": "https://shop.example/new "}
+    waiting = [fresh(shop, shop=shop, messages=None, template=template("news", variables)) for shop in shops]
+    tokens = {link: new_token() for link in sort_fresh(waiting, await contents(linker), AT).missing.links}
+    linker._tokens.update(tokens)
+    found = sort_fresh(waiting, await contents(linker), AT)
+    content = {each.message_id: each.content for each in found.candidates}
+    assert {link.shop for link in tokens} == {"tea", "cups"}
+    for link, token in tokens.items():
+        assert [name for name in shops if token.encode() in content[message_named(name)]] == [link.shop]
 
 
 async def test_what_a_newer_release_wrote_waits_for_it_whatever_else_is_wrong() -> None:
