@@ -135,19 +135,29 @@ class Former:
         fitting, beyond, full = share_out([] if channel.stopped else candidates, book)
         grouped = group(fitting)
         now, later = grouped.groups[:GROUPS_AT_ONCE], grouped.groups[GROUPS_AT_ONCE:]
-        formed = [form(channel.account, members, wall=wall, month=book.month) for members in now]
-        if formed:
-            places: Places = Counter()
-            for each in formed:
-                places["marketing", each.campaign] += each.size
-            await self._books.reserve(connection, channel.account, book, places, wall)
-            await multicasts.add(connection, formed, wall)
+        await self._store(connection, channel.account, now, book, wall)
         pushed = grouped.alone + [one for members in later if len(members) < self._small for one in members]
         stored = {each.message_id: each for each in fresh}
         sendable = [(delivery_of(stored[one.message_id]), addressed(one.to, one.content)) for one in pushed[:room]]
         pushes, _ = await self._claimer.begin(connection, channel, sendable, links, campaigns=owing, wall=wall)
         standing = candidates if channel.stopped else beyond
-        return Formed(len(formed), pushes, _standing(standing, stored, channel, full, wall))
+        return Formed(len(now), pushes, _standing(standing, stored, channel, full, wall))
+
+    async def _store(
+        self,
+        connection: Connection,
+        account: str,
+        groups: Sequence[Sequence[Candidate]],
+        book: QuotaBook,
+        wall: datetime,
+    ) -> None:
+        """Each as a multicast, with its places in the month."""
+        formed = [form(account, members, wall=wall, month=book.month) for members in groups]
+        places: Places = Counter()
+        for each in formed:
+            places["marketing", each.campaign] += each.size
+        await self._books.reserve(connection, account, book, places, wall)
+        await multicasts.add(connection, formed, wall)
 
 
 def share_out(candidates: Sequence[Candidate], book: QuotaBook) -> tuple[list[Candidate], list[Candidate], QuotaBook]:
