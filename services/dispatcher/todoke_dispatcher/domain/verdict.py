@@ -97,22 +97,14 @@ def judge(answer: Answer) -> Verdict:
     """
     asked = answer.request_id
     match answer.status:
-        case 200:
-            return _judge_ok(answer)
-        case 409 if told := answer.accepted_request_id or asked:
-            return Accepted(told, HAD_IT)
-        case 400 | 401 | 403 if not is_lines(answer):
-            return _not_lines(answer)
-        case 400:
-            return Refused(f"LINE 400: {_told(answer.body)}", asked)
-        case 401 | 403:
-            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}", answer.status, asked)
+        case 200 | 409:
+            return _judge_acceptance(answer)
+        case 400 | 401 | 403:
+            return _judge_refusal(answer) if is_lines(answer) else _not_lines(answer)
         case 429:
             # Message strings are not guaranteed (LINE-API.md), so only a clear word parks a channel for the month.
             is_monthly = "monthly limit" in _told(answer.body).lower()
             return MonthlyLimit(line_request_id=asked) if is_monthly else TooFast(line_request_id=asked)
-        case 409:
-            return _not_lines(answer)
         case status:
             return Unclear(f"LINE {status}", asked)
 
@@ -122,10 +114,19 @@ def is_lines(answer: Answer) -> bool:
     return answer.request_id is not None or _json_object(answer.body) is not None
 
 
-def _judge_ok(answer: Answer) -> Verdict:
-    if answer.request_id and _json_object(answer.body) is not None:
+def _judge_acceptance(answer: Answer) -> Verdict:
+    if answer.status == 409 and (earlier := answer.accepted_request_id or answer.request_id):
+        return Accepted(earlier, HAD_IT)
+    if answer.status == 200 and answer.request_id and _json_object(answer.body) is not None:
         return Accepted(answer.request_id)
     return _not_lines(answer)
+
+
+def _judge_refusal(answer: Answer) -> Verdict:
+    reason = f"LINE {answer.status}: {_told(answer.body)}"
+    if answer.status == 400:
+        return Refused(reason, answer.request_id)
+    return ChannelStopped(reason, answer.status, answer.request_id)
 
 
 def _not_lines(answer: Answer) -> Unclear:
