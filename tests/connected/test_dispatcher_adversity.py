@@ -3,9 +3,11 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from tests.support.broadcasts import campaign
 from tests.support.deliveries import NOON, crowd, message_named, record, request, user_named
 from tests.support.dispatching import Bench, open_bench
 from todoke_dispatcher.adapters.memory import Fault, MemoryLine
@@ -107,11 +109,49 @@ async def test_an_answer_that_comes_after_the_turn_is_about_the_month_before(ben
     assert (await bench.states(), await bench.reserved()) == ({"accepted": 1}, 1)
 
 
+SALE = campaign("sale", quiet_hours={"from": "21:00", "to": "09:00"})
+OF_SALE: dict[str, Any] = {"campaign": "sale", "template": {"campaign": "sale", "version": 1, "message": "news"}}
+
+
+async def test_a_month_that_turns_at_midnight_wakes_nobody(bench: Bench) -> None:
+    """What the month has held goes out after its campaign's quiet hours; what keeps none, at once."""
+    await bench.publish(SALE)
+    bench.clock.move_to(DECEMBER - timedelta(hours=4))
+    line = MemoryLine()
+    full = bench.dispatcher(line, monthly_limit=0)
+    await bench.take(full, request("a", **OF_SALE), request("b", **OF_SALE), request("c"))
+    await go_on(bench, full, rounds=3)
+    assert await bench.states() == {"held": 3}
+    bench.clock.move_to(DECEMBER + SECOND)
+    await until_morning(bench, bench.dispatcher(line, monthly_limit=100))
+    assert [taken.to for taken in line.accepted[:1]] == [(user_named("c"),)]
+    assert await bench.reserved() == 3
+
+
+async def test_what_waits_through_the_night_leaves_together_in_the_morning(bench: Bench) -> None:
+    """LINE was away, or we were: a crowd stays one, and leaves after the quiet hours."""
+    await bench.publish(SALE)
+    bench.clock.move_to(DECEMBER + SECOND)
+    line = MemoryLine()
+    dispatcher = bench.dispatcher(line)
+    await bench.take(dispatcher, crowd("a", "b", **OF_SALE), request("c"))
+    await until_morning(bench, dispatcher)
+    assert [taken.to for taken in line.accepted] == [(user_named("c"),), (user_named("a"), user_named("b"))]
+
+
+async def until_morning(bench: Bench, dispatcher: Dispatcher) -> None:
+    """From midnight on: only one of three is sent before nine, and the others soon after."""
+    step = timedelta(minutes=4)
+    await go_on(bench, dispatcher, rounds=134, step=step)
+    assert timedelta(hours=8, minutes=50) < bench.clock.now() - DECEMBER < timedelta(hours=9)
+    assert await bench.states() == {"accepted": 1, "waiting": 2}
+    await go_on(bench, dispatcher, rounds=5, step=step)
+    assert await bench.states() == {"accepted": 3}
+
+
 @pytest.mark.parametrize("fault", ["rate", "reset_after_accept"])
 @pytest.mark.parametrize("many", [False, True], ids=["push", "multicast"])
-async def test_a_message_has_one_month_unless_line_may_have_it(
-    bench: Bench, fault: Fault, many: bool
-) -> None:
+async def test_a_message_has_one_month_unless_line_may_have_it(bench: Bench, fault: Fault, many: bool) -> None:
     """Tried in November and again in December: December's alone, or both where LINE may have counted it in November."""
     bench.clock.move_to(DECEMBER - timedelta(milliseconds=100))
     line = MemoryLine()

@@ -43,13 +43,14 @@ class Attempt:
 class Sorted:
     """Due deliveries, told apart: those to send with their bodies, those that end here, and what to bring first.
 
-    `unreadable`: those whose version this release cannot read.
+    `unreadable`: those whose version this release cannot read. `quiet`: those whose campaign lets nobody be woken now.
     """
 
     sendable: list[tuple[Delivery, bytes]] = field(default_factory=list)
     ended: list[Delivery] = field(default_factory=list)
     missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
+    quiet: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ def sort_due(
             result.ended.append(ended)
             continue
         try:
+            if not delivery.ambiguous and templates.is_quiet(delivery.request, at.now):
+                result.quiet.append(delivery.message_id)
+                continue
             result.sendable.append((delivery, templates.body(delivery)))
         except RenderError as error:
             result.ended.append(cannot_render(delivery, str(error)))

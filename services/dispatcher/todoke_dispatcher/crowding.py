@@ -40,13 +40,15 @@ CROWDS_AT_ONCE = 16
 class SortedCrowds:
     """Waiting crowds told apart: to leave, each with its content, and to be opened; and what keeps others.
 
-    `missing`: what to bring first. `unreadable`: crowds that this release cannot read.
+    `missing`: what to bring first. `unreadable`: crowds that this release cannot read. `quiet`: those whose campaign
+    lets nobody be woken now.
     """
 
     ready: list[tuple[Crowd, bytes]] = field(default_factory=list)
     opened: list[UUID] = field(default_factory=list)
     missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
+    quiet: list[UUID] = field(default_factory=list)
 
 
 def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, at: ClaimTime) -> SortedCrowds:
@@ -60,6 +62,9 @@ def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, 
             late = useless(crowd.expires_at, now=at.now, has_blocked=False, is_recalled=recalled)
             if late or channel.stopped is not None or not crowd.is_multicast():
                 result.opened.append(crowd.id)
+                continue
+            if contents.is_quiet(request, at.now):
+                result.quiet.append(crowd.id)
                 continue
             content = contents.of_all(request, value)
             if content is None:  # each member has links of their own

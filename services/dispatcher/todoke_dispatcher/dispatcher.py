@@ -82,7 +82,8 @@ class Dispatcher:
         """The months of all accounts; kept up to date here."""
         self._settings = settings
         self._wake_relay = wake_relay
-        self._rounds = Rounds(pool, clock, catalogue, settings, self.books, linker=Linker(settings, config))
+        linker = Linker(settings, config)
+        self._rounds = Rounds(pool, clock, catalogue, settings, self.books, linker=linker, shops=config.shops)
         self._breakers = Breakers(self._accounts)
         self._sender = Sender(line, clock, self._breakers)
         self._dead_letter_limit = DeadLetterLimit()

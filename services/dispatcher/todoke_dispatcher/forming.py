@@ -37,12 +37,13 @@ MOST_AT_ONCE = GROUPS_AT_ONCE * LARGEST_GROUP
 
 @dataclass(slots=True)
 class SortedFresh:
-    """Waiting messages told apart: to be grouped, ended here (before, after), and what to bring first."""
+    """Waiting messages told apart: to be grouped, ended here (before, after), and what to bring first; see `Sorted`."""
 
     candidates: list[Candidate] = field(default_factory=list)
     ended: list[tuple[Delivery, Delivery]] = field(default_factory=list)
     missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
+    quiet: list[UUID] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -77,6 +78,9 @@ def _sort_one(each: Fresh, contents: Contents, at: ClaimTime, result: SortedFres
         result.ended += [(before, ended)] if ended else []
         return
     try:
+        if contents.is_quiet(request, at.now):
+            result.quiet.append(each.message_id)
+            return
         content = contents.of(each.message_id, request, each.request)
         check_content(content)
     except RenderError as error:

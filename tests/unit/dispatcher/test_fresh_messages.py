@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
@@ -28,23 +30,24 @@ SETTINGS = DispatcherSettings.model_validate({**GIVEN, "aggregation_units": Fals
 AT = ClaimTime(NOON, NOON)
 
 
+NIGHT = campaign("night", quiet_hours={"from": "22:00", "to": "08:00"})
 NEWS = campaign("news", messages={"news": [{"type": "text", "text": "{{ about }}{{ about }}{{ about }}"}]})
 
 
 async def contents(linker: Linker | None = None) -> Contents:
-    """What is rendered where one campaign is published."""
+    """What is rendered where two campaigns are published."""
     catalogue = CampaignCatalogue(cast("Any", Published()))
-    await catalogue.fetch({("news", 1)})
+    await catalogue.fetch({("news", 1), ("night", 1)})
     links = ClaimLinks(linker or Linker(SETTINGS, Config(accounts={})), NOON, month_of(NOON))
-    return Contents(Templates(catalogue, {("gone", 1)}, links))
+    return Contents(Templates(catalogue, {("gone", 1)}, links, {}))
 
 
 class Published:
-    """The pool of a database in which that is all there is."""
+    """The pool of a database in which two campaigns are all there is."""
 
     async def fetch(self, *_: object) -> list[dict[str, object]]:
         """Whatever is asked."""
-        return [{"campaign": "news", "version": 1, "document": NEWS.to_document()}]
+        return [{"campaign": one.campaign, "version": 1, "document": one.to_document()} for one in (NEWS, NIGHT)]
 
 
 def fresh(name: str, **fields: object) -> Fresh:
@@ -75,6 +78,15 @@ def test_the_size_is_that_of_a_push(size: int) -> None:
     content = b'{"messages":[]' + b" " * (size - 15) + b"}"
     assert len(content) == size
     assert is_too_large(partial(check_content, content)) == is_too_large(partial(addressed, user_named("a"), content))
+
+
+@pytest.mark.parametrize(("clock", "quiet"), [("21:59", False), ("22:00", True), ("00:00", True), ("08:00", False)])
+async def test_what_comes_late_wakes_nobody(clock: str, quiet: bool) -> None:
+    """In its campaign's quiet hours it is put off, whatever it has waited for; what has no campaign leaves."""
+    waiting = [fresh("a", messages=None, template=template("night", {"about": "a"})), fresh("b")]
+    found = sort_fresh(waiting, await contents(), replace(AT, now=datetime.fromisoformat(f"2026-12-01T{clock}+09:00")))
+    assert (found.quiet, found.ended) == ([message_named("a")] if quiet else [], [])
+    assert message_named("b") in {each.message_id for each in found.candidates}
 
 
 async def test_two_shops_messages_share_no_link() -> None:
