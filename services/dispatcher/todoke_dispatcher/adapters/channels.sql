@@ -10,21 +10,25 @@ ON CONFLICT DO NOTHING;
 
 -- name: due_channels
 -- Accounts that have something due and that LINE has not asked to slow down. Not EXISTS: of several between OR PostgreSQL makes
--- hashes of all that waits, which with 100,000 messages took longer than the claim.
+-- hashes of all that waits, which with 100,000 messages took longer than the claim. In order, so that it takes the index:
+-- else it may look for the first one through all that has long been sent.
 SELECT account, stopped
   FROM channels c
  WHERE account = any($1::text[]) AND paused_until <= $2
    AND coalesce(
         (SELECT true FROM deliveries d
           WHERE d.account = c.account AND d.state IN ('waiting', 'attempting') AND d.multicast_id IS NULL
-            AND (d.lane = 'transactional' OR d.body IS NOT NULL) AND d.next_attempt_at <= $2 LIMIT 1),
+            AND (d.lane = 'transactional' OR d.body IS NOT NULL) AND d.next_attempt_at <= $2
+          ORDER BY d.lane DESC, d.next_attempt_at LIMIT 1),
         (SELECT true FROM deliveries d
           WHERE d.account = c.account AND d.lane = 'marketing' AND d.state = 'waiting' AND d.body IS NULL
-            AND d.multicast_id IS NULL AND d.next_attempt_at <= $2 LIMIT 1),
+            AND d.multicast_id IS NULL AND d.next_attempt_at <= $2 ORDER BY d.next_attempt_at LIMIT 1),
         (SELECT true FROM multicasts m
-          WHERE m.account = c.account AND m.state IN ('waiting', 'attempting') AND m.next_attempt_at <= $2 LIMIT 1),
+          WHERE m.account = c.account AND m.state IN ('waiting', 'attempting') AND m.next_attempt_at <= $2
+          ORDER BY m.next_attempt_at LIMIT 1),
         (SELECT true FROM crowds w
-          WHERE w.account = c.account AND w.state = 'waiting' AND w.next_attempt_at <= $2 LIMIT 1),
+          WHERE w.account = c.account AND w.state = 'waiting' AND w.next_attempt_at <= $2
+          ORDER BY w.next_attempt_at LIMIT 1),
         false);
 
 -- name: open_channels

@@ -40,7 +40,7 @@ SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguo
 -- were formed by who knew it, unless they are a half of one that was not.
 SELECT m.id
   FROM multicasts m JOIN unnest($1::uuid[], $2::timestamptz[]) AS r (id, recalled_at) USING (id)
- WHERE (m.formed_at <= $3 OR m.parent IS NOT NULL)
+ WHERE m.id = any($1) AND (m.formed_at <= $3 OR m.parent IS NOT NULL)
    AND EXISTS (
         SELECT FROM (
             SELECT request FROM deliveries WHERE message_id = any(m.members) AND m.crowd_id IS NULL
