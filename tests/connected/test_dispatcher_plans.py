@@ -51,7 +51,8 @@ SELECT gen_random_uuid(), 'main', gen_random_uuid(), CASE WHEN n % 500 = 0 THEN 
 """
 _TOKENS = """
 INSERT INTO reply_tokens (event_key, account, user_id, token, received_at, usable_until)
-SELECT gen_random_uuid(), 'main', 'U' || md5(n::text), CASE WHEN n % 10 = 0 THEN 't' END, $1, $1::timestamptz + interval '30 seconds'
+SELECT gen_random_uuid(), 'main', 'U' || md5(n::text), CASE WHEN n % 10 = 0 THEN 't' END, $1,
+       $1::timestamptz + interval '30 seconds'
   FROM generate_series(1, 5000) AS n
 """
 TABLES = ("deliveries", "multicasts", "crowds", "replies", "reply_tokens")

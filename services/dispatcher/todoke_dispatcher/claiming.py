@@ -8,7 +8,7 @@ Order of locks, the same everywhere: deliveries, the month's quota and budgets (
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, deliveries
@@ -155,12 +155,7 @@ class Claimer:
         standing = [menu for menu in stopped if menu is not None]
         admitted = [] if standing else menus
         endpoint = channels.Endpoint(channel.account, "rich_menu", RATE)
-        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
-        lease = self._settings.lease
-        attempts = [
-            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=None), slot)
-            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
-        ]
+        attempts = await self._attempts(connection, endpoint, admitted, wall, month=None)
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing
 
@@ -181,13 +176,25 @@ class Claimer:
         fitting, standing = admit(sendable, channel, book, wall)
         admitted = await links.keep(connection, fitting)  # before slots are taken, which soon end
         endpoint = channels.Endpoint(channel.account, "push", self._settings.push_rate)
-        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
-        lease = self._settings.lease
-        attempts = [
-            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=book.month), slot)
-            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
-        ]
+        attempts = await self._attempts(connection, endpoint, admitted, wall, month=book.month)
         sent = [(attempt.before, attempt.sent.lane, 1) for attempt in attempts]
         await self._books.place(connection, channel.account, book, sent, wall)
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing
+
+    async def _attempts(
+        self,
+        connection: Connection,
+        endpoint: channels.Endpoint,
+        admitted: Sequence[tuple[Delivery, bytes]],
+        wall: datetime,
+        *,
+        month: date | None,
+    ) -> list[Attempt]:
+        """As many as there are time slots for. `month`: where they have their places, None: they cost nothing."""
+        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
+        lease = self._settings.lease
+        return [
+            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=month), slot)
+            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
+        ]
