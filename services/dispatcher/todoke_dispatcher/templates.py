@@ -50,7 +50,8 @@ class Templates:
             campaign = self._campaign(request.template)
         except (RenderError, UnreadableTemplateError):
             return False
-        quiet = campaign.quiet_hours_in(self._shops.get(request.shop, Shop()).quiet_hours)
+        shop = self._shops.get(request.shop)
+        quiet = campaign.quiet_hours_in(None if shop is None else shop.quiet_hours)
         return quiet is not None and quiet.show(now.astimezone(campaign.tz).time())
 
     def body(self, delivery: Delivery) -> bytes:
