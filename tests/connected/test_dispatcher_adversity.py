@@ -16,6 +16,7 @@ from todoke_dispatcher.domain.breaker import IN_A_ROW
 from todoke_dispatcher.domain.verdict import MonthlyLimit
 from todoke_dispatcher.replying import REST
 from todoke_dispatcher.sending import Result
+from todoke_shared.clock import FakeClock
 
 DECEMBER = datetime.fromisoformat("2026-12-01T00:00:00+09:00")
 SECOND = timedelta(seconds=1)
@@ -168,6 +169,20 @@ async def test_a_message_has_one_month_unless_line_may_have_it(bench: Bench, fau
     november = 0 if fault == "rate" else size
     assert {row["month"]: row["marketing"] for row in rows} == {"2026-11-01": november, "2026-12-01": size}
     assert await bench.owed() == {"news": november + size}
+
+
+async def test_a_clock_that_is_set_back_by_an_hour_stops_new_messages_for_seconds(bench: Bench) -> None:
+    """Neither the time slots given out before nor a pause that LINE asked for lasts until it is there again."""
+    line = MemoryLine()
+    line.faults.append("rate")
+    dispatcher = bench.dispatcher(line)
+    await bench.take(dispatcher, request("before"))
+    await dispatcher.send_some()
+    bench.clock = FakeClock(NOON - timedelta(hours=1))
+    dispatcher = bench.dispatcher(line)
+    await bench.take(dispatcher, request("after"))
+    await go_on(bench, dispatcher, rounds=5)
+    assert [taken.to for taken in line.accepted] == [(user_named("after"),)]
 
 
 async def test_a_producers_odd_words_reach_the_customer_and_stop_nobody(bench: Bench) -> None:

@@ -137,6 +137,15 @@ def test_a_probe_that_missed_its_slot_is_made_up_for_at_once() -> None:
     assert breakers.room("main", 9) == 1
 
 
+@pytest.mark.parametrize("back", [timedelta(seconds=2), timedelta(hours=1)])
+def test_a_clock_that_is_set_back_keeps_it_open_no_longer(back: timedelta) -> None:
+    """LINE is called again at once, and not when the clock is where it was."""
+    breakers = opened()
+    breakers.called("main", NOON, answered=False)
+    assert breakers.to_call(NOON) == []
+    assert breakers.to_call(NOON - back) == ["main"]
+
+
 def test_an_opening_and_a_closing_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """One line each, whatever comes between them."""
     caplog.set_level("INFO")

@@ -9,12 +9,13 @@ SELECT account, endpoint FROM unnest($1::text[]) AS account, unnest(ARRAY['multi
 ON CONFLICT DO NOTHING;
 
 -- name: due_channels
--- Accounts that have something due and that LINE has not asked to slow down. Not EXISTS: of several between OR PostgreSQL makes
+-- Accounts that have something due and that LINE has not asked to slow down. No pause is longer than a minute: one that
+-- ends later is of a clock that has been set back since. Not EXISTS: of several between OR PostgreSQL makes
 -- hashes of all that waits, which with 100,000 messages took longer than the claim. In order, so that it takes the index:
 -- else it may look for the first one through all that has long been sent.
 SELECT account, stopped
   FROM channels c
- WHERE account = any($1::text[]) AND paused_until <= $2
+ WHERE account = any($1::text[]) AND (paused_until <= $2 OR paused_until > $2::timestamptz + interval '2 minutes')
    AND coalesce(
         (SELECT true FROM deliveries d
           WHERE d.account = c.account AND d.state IN ('waiting', 'attempting') AND d.multicast_id IS NULL
