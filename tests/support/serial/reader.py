@@ -181,8 +181,9 @@ class SerialReader:
                 self._fire(plan, kind, label, told, last + timedelta(microseconds=1))
 
     def _rules(self, told: Told | None) -> Iterator[tuple[Plan, str, On]]:
-        """Whom a trigger may concern, exits first."""
+        """Whom a trigger may concern, what ends a run first."""
         for plan in self._plans if told is None or not told.is_silent else ():
+            yield from ((plan, "goal", rule) for rule in plan.goals)
             yield from ((plan, "exit", rule) for rule in plan.exits)
             if told is None or not told.standby:
                 yield plan, "enter", plan.enter

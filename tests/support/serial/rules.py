@@ -103,6 +103,7 @@ class Plan:
     name: str
     enter: On
     exits: tuple[On, ...] = ()
+    goals: tuple[On, ...] = ()
     per: str = "person"
     document: dict[str, Any] | None = None
 
@@ -129,7 +130,8 @@ PLANS = (
     Plan(
         "cart-abandonment",
         _on(*CART, fires=lambda known, _: len(known.cart) >= 1),
-        (_on("order.placed"), _on(*CART, fires=lambda known, _: not known.cart)),
+        (_on(*CART, fires=lambda known, _: not known.cart),),
+        (_on("order.placed"),),
     ),
     Plan(
         "win-back",
