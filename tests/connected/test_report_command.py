@@ -106,10 +106,12 @@ def clicked(message: UUID | None, at: datetime, campaign: str | None = "care", *
 
 
 async def test_a_report_counts_runs_by_what_became_of_them(pool: Pool) -> None:
-    """The holdout apart; what ended early by why; a goal may still come for what began within its window."""
+    """The holdout apart; what ended early by why; a goal may still come for what began in its window, and had none."""
     await enrol(pool, "1", status="active", at=NOW - timedelta(days=1))
     await enrol(pool, "2")
-    await enrol(pool, "3", status="ended", end_reason="goal")
+    run = await enrol(pool, "3", status="ended", end_reason="goal", at=NOW - timedelta(days=3))
+    await convert(pool, run, 1000)
+    await convert(pool, run, 500)
     await enrol(pool, "4", status="ended", end_reason="exit")
     await enrol(pool, "5", holdout=True, at=NOW - timedelta(days=2))
     runs = {"entered": 5, "holdout": 1, "active": 1, "done": 1, "ended": {"exit": 1, "goal": 1}, "open": 2}

@@ -3,10 +3,11 @@
 -- in one instant is one purchase, however many goals and runs it was counted for.
 
 -- name: count_runs
--- How many runs stand where. `open`: the goal may still be reached, for they began after $3.
+-- How many runs stand where. `open`: the goal may still be reached, for they began after $3, and it was not yet.
 SELECT status, end_reason, holdout, count(*) AS runs,
-       count(*) FILTER (WHERE started_at > $3::timestamptz) AS open
+       count(*) FILTER (WHERE started_at > $3::timestamptz AND converted IS NULL) AS open
   FROM enrolments
+  LEFT JOIN (SELECT DISTINCT enrolment_id AS converted FROM conversions WHERE campaign = $1) c ON converted = enrolment_id
  WHERE campaign = $1 AND ($2::timestamptz IS NULL OR started_at >= $2)
  GROUP BY status, end_reason, holdout;
 
