@@ -9,7 +9,9 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,9 @@ from typing import Any
 import aiohttp
 
 from benchmarks.bare_flow import open_bare_flow
-from benchmarks.figures import Bench, CpuClock, Figure, cpu_of, percentile
+from benchmarks.figures import Bench, Figure, cpu_of, percentile
 from benchmarks.rooms import CAMPAIGNS, befriend, open_simulator
-from todoke_local.fleet import SERVICES, free_ports
+from todoke_local.fleet import SERVICES, Fleet, free_ports
 from todoke_local.machine import open_machine
 from todoke_local.settings import LocalSettings
 from todoke_shared.jsons import dumps
@@ -126,50 +128,70 @@ def ordering(http: aiohttp.ClientSession, ingest_url: str, friends: Sequence[str
     return send
 
 
-async def run(bench: Bench) -> list[Figure]:
-    """Latency of single events, then a burst; each beside the bare chain's on the same broker."""
-    settings = LocalSettings(campaigns=CAMPAIGNS, kafka_bootstrap_servers=None, postgres_dsn=None, line_api_url=None)
+@dataclass(frozen=True)
+class Stage:
+    """All services as processes, and a simulator beside them for the bare chain on the same broker."""
+
+    fleet: Fleet
+    http: aiohttp.ClientSession
+    bootstrap: str
+    bare_url: str
+
+    @asynccontextmanager
+    async def bare(self) -> AsyncIterator[tuple[Send, Line]]:
+        """The floor: what sends, and where it arrives."""
+        (friend,) = await befriend(self.http, self.bare_url, 1)
+        async with open_bare_flow(self.bootstrap, self.bare_url, friend) as bare:
+            yield bare.send, Line(self.http, self.bare_url)
+
+
+@asynccontextmanager
+async def open_stage(campaigns: Path) -> AsyncIterator[Stage]:
+    """Embedded parts, the services with these campaigns, and the simulators; all stop with the block."""
+    settings = LocalSettings(campaigns=campaigns, kafka_bootstrap_servers=None, postgres_dsn=None, line_api_url=None)
     with tempfile.TemporaryDirectory(prefix="todoke-bench-") as folder:
         async with (
             open_machine(settings, free_ports(), keep=None, logs=Path(folder)) as machine,
-            open_simulator() as bare_simulator,
+            open_simulator() as bare,
             aiohttp.ClientSession(trust_env=False) as http,
         ):
-            fleet = machine.fleet
-            line, bare_line = Line(http, fleet.url("simulator")), Line(http, bare_simulator.url)
-            friends = await befriend(http, fleet.url("simulator"), FRIENDS, webhook=True)
-            await line.until(lambda: line.number >= FRIENDS)  # each was welcomed, so each is known
-            (friend,) = await befriend(http, bare_simulator.url, 1)
-            send = ordering(http, fleet.url("ingest"), friends)
-            cpus = {name: cpu_of(fleet.process_id(name)) for name in SERVICES}
-            bootstrap = machine.parts.kafka_bootstrap_servers
-            async with open_bare_flow(bootstrap, bare_simulator.url, friend) as bare:
-                floor_ms = await latencies(bench, "bare", bare.send, bare_line)
-                floor_rate = await burst(bench, "bare", bare.send, bare_line)
-            ours_ms = await latencies(bench, "flow", send, line)
-            before = {name: cpu() for name, cpu in cpus.items()}
-            rate = await burst(bench, "flow", send, line)
-            remark = _cpu_remark(cpus, before)
+            yield Stage(machine.fleet, http, machine.parts.kafka_bootstrap_servers, bare.url)
+
+
+class Spent:
+    """What CPU the services use from here on."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._clocks = {name: cpu_of(fleet.process_id(name)) for name in SERVICES}
+        self._before = {name: clock() for name, clock in self._clocks.items()}
+
+    def each(self, items: int) -> str:
+        """So much for each of so many, service by service."""
+        used = {name: (clock() - self._before[name]) / items * 1e6 for name, clock in self._clocks.items()}
+        return ", ".join(f"{name} {us:,.0f} µs" for name, us in used.items())
+
+
+async def run(bench: Bench) -> list[Figure]:
+    """Latency of single events, then a burst; each beside the bare chain's on the same broker."""
+    async with open_stage(CAMPAIGNS) as stage:
+        line = Line(stage.http, stage.fleet.url("simulator"))
+        friends = await befriend(stage.http, stage.fleet.url("simulator"), FRIENDS, webhook=True)
+        await line.until(lambda: line.number >= FRIENDS)  # each was welcomed, so each is known
+        send = ordering(stage.http, stage.fleet.url("ingest"), friends)
+        async with stage.bare() as (send_bare, bare_line):
+            floor_ms = await latencies(bench, "bare", send_bare, bare_line)
+            floor_rate = await burst(bench, "bare", send_bare, bare_line)
+        ours_ms = await latencies(bench, "flow", send, line)
+        spent = Spent(stage.fleet)
+        rate = await burst(bench, "flow", send, line)
+        remark = f"CPU a message: {spent.each(ORDERS)}"
+    what = f"burst of {ORDERS:,} orders in batches of {BATCH}"
     return [
         *(_percentile(bench, share, ours_ms, floor_ms) for share in (0.5, 0.9, 0.99)),
-        Figure(
-            bench.name,
-            f"burst of {ORDERS:,} orders in batches of {BATCH}",
-            "messages/s",
-            rate,
-            floor_rate,
-            None,
-            None,
-            remark,
-        ),
+        Figure(bench.name, what, "messages/s", rate, floor_rate, remark=remark),
     ]
 
 
 def _percentile(bench: Bench, share: float, ours: Sequence[float], floor: Sequence[float]) -> Figure:
     what = f"event to message, p{share * 100:.0f} of {SINGLES}"
     return Figure(bench.name, what, "ms", percentile(ours, share), percentile(floor, share))
-
-
-def _cpu_remark(cpus: dict[str, CpuClock], before: dict[str, float]) -> str:
-    used = {name: (cpu() - before[name]) / ORDERS * 1e6 for name, cpu in cpus.items()}
-    return "CPU a message: " + ", ".join(f"{name} {us:,.0f} µs" for name, us in used.items())

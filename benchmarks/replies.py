@@ -16,13 +16,9 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.bare_flow import open_bare_flow
-from benchmarks.figures import Bench, Figure, cpu_of, percentile
-from benchmarks.flow import Line, latencies
-from benchmarks.rooms import befriend, open_simulator
-from todoke_local.fleet import SERVICES, free_ports
-from todoke_local.machine import open_machine
-from todoke_local.settings import LocalSettings
+from benchmarks.figures import Bench, Figure, percentile
+from benchmarks.flow import Spent, latencies, open_stage
+from benchmarks.rooms import befriend
 
 ANSWER = Path(__file__).parents[1] / "docs" / "campaign-library" / "faq-hours.yaml"
 QUESTION = "営業時間"
@@ -59,6 +55,12 @@ class Conversations:
             at = datetime.fromisoformat(message["acceptedAt"]).timestamp()
             for friend in message["to"]:
                 self.answered.setdefault(friend, []).append(at)
+
+    async def pass_over(self) -> None:
+        """What was accepted so far is no answer to anything that is asked from here on."""
+        await self.look()
+        self.answered.clear()
+        self.endpoints.clear()
 
     @property
     def open(self) -> int:
@@ -99,38 +101,19 @@ async def converse(bench: Bench, talk: Conversations, friends: list[str], second
 async def run(bench: Bench) -> list[Figure]:
     """Latency of answers at a steady rate, beside the bare chain's of single events on the same broker."""
     with tempfile.TemporaryDirectory(prefix="todoke-bench-") as folder:
-        campaigns = Path(folder) / "campaigns"
-        campaigns.mkdir()
-        shutil.copy(ANSWER, campaigns)
-        settings = LocalSettings(
-            campaigns=campaigns, kafka_bootstrap_servers=None, postgres_dsn=None, line_api_url=None
-        )
-        async with (
-            open_machine(settings, free_ports(), keep=None, logs=Path(folder)) as machine,
-            open_simulator() as bare_simulator,
-            aiohttp.ClientSession(trust_env=False) as http,
-        ):
-            fleet = machine.fleet
-            friends = await befriend(http, fleet.url("simulator"), FRIENDS, webhook=True)
-            (bare_friend,) = await befriend(http, bare_simulator.url, 1)
-            bootstrap = machine.parts.kafka_bootstrap_servers
-            async with open_bare_flow(bootstrap, bare_simulator.url, bare_friend) as bare:
-                floor = await latencies(bench, "bare", bare.send, Line(http, bare_simulator.url))
-            await converse(
-                bench, Conversations(http, fleet.url("simulator")), friends, 1.0
-            )  # all are known, all is warm
-            talk = Conversations(http, fleet.url("simulator"))
-            await talk.look()
-            talk.answered.clear()
-            talk.endpoints.clear()
-            cpus = {name: cpu_of(fleet.process_id(name)) for name in SERVICES}
-            before = {name: cpu() for name, cpu in cpus.items()}
+        shutil.copy(ANSWER, folder)
+        async with open_stage(Path(folder)) as stage:
+            simulator = stage.fleet.url("simulator")
+            friends = await befriend(stage.http, simulator, FRIENDS, webhook=True)
+            async with stage.bare() as (send_bare, bare_line):
+                floor = await latencies(bench, "bare", send_bare, bare_line)
+            await converse(bench, Conversations(stage.http, simulator), friends, 1.0)  # all are known, all is warm
+            talk = Conversations(stage.http, simulator)
+            await talk.pass_over()
+            spent = Spent(stage.fleet)
             await converse(bench, talk, friends, bench.seconds)
             ours = talk.milliseconds()
-            used = {name: (cpu() - before[name]) / len(ours) * 1e6 for name, cpu in cpus.items()}
-    remark = f"{talk.endpoints['reply']:,} of {len(ours):,} free; CPU an answer: " + ", ".join(
-        f"{name} {us:,.0f} µs" for name, us in used.items()
-    )
+            remark = f"{talk.endpoints['reply']:,} of {len(ours):,} free; CPU an answer: {spent.each(len(ours))}"
     return [
         Figure(
             bench.name,

@@ -1,8 +1,8 @@
 """Segmenters as processes, from `ec.events.v1` to `customer.triggers.v1`: 100,000 people, 200 segments, 20 campaigns.
 
-First one alone, then as many as a shop of this size would run on two cores. Floors: of the rate that of
-`benchmarks.segmenter` with as many people, without any Kafka; of the times a bare relay over two topics of the same
-Kafka, which passes on orders.
+One alone; then two, one a core, on a Kafka of your own: the embedded one refuses most second members of a group.
+Floors: of the rate that of `benchmarks.segmenter` with as many people, without any Kafka; of the times a bare relay
+over two topics of the same Kafka, which passes on orders.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from benchmarks.population import populate
 from benchmarks.rooms import one_connection, open_database
 from benchmarks.segmenter import BATCH, FLOOR_TABLES, BareBatches
 from benchmarks.shop_events import shop_events
+from todoke_local.settings import LocalSettings
 from todoke_shared.contracts.topics import CUSTOMER_TRIGGERS, REQUESTS_MARKETING, REQUESTS_TRANSACTIONAL
 from todoke_shared.ids import event_key
 from todoke_shared.jsons import loads
@@ -30,7 +31,7 @@ from todoke_shared.kafka.dealing import MAX_BATCH
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.records import Outgoing
 
-PROCESSES = 1, 2
+PROCESSES = (1, 2)
 PEOPLE, LAPS, EVENTS, WARM = 100_000, 3, 20_000, 4_000
 """A lap's events must lie in the topic at once: the embedded broker keeps 5 MiB a partition, some 40,000 of them."""
 RATE_SHARE, WARM_SECONDS, TICK_SECONDS = 0.25, 1.0, 0.02
@@ -191,10 +192,11 @@ async def run(bench: Bench) -> list[Figure]:
         floor = Floor(BareBatches(floor_pool, PEOPLE), floor_postgres_cpu)
         await floor.bare.prepare()
         warm = list(islice(values, WARM))
-        for processes in PROCESSES:
+        several = PROCESSES if LocalSettings().kafka_bootstrap_servers else PROCESSES[:1]
+        for processes in several:
             async with open_live_segmenter(dsn, bootstrap, processes) as live:
                 await live.warm_up(warm)
                 figures.append(await highest_rate(bench, live, floor, list(islice(values, LAPS * EVENTS))))
-                if processes == PROCESSES[-1]:
+                if processes == several[-1]:
                     figures += await steady(bench, live, list(values), figures[-1].measured)
     return figures

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from todoke_shared.complaints import LEFT_EMPTY, left_empty
 from todoke_shared.config_errors import ConfigError, config_error
 from todoke_shared.contracts.envelope import Name
 from todoke_shared.secrets import read_secret, read_secrets
@@ -111,8 +112,11 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         simulated = Account(channel_secrets=(SIMULATOR_SECRET,), access_token=SIMULATOR_TOKEN)
         return Config(accounts={"main": simulated}, shops={"main": _TRIAL_SHOP}, trial=True)
+    told = _read_yaml(path)
+    if (empty := next(left_empty(told), None)) is not None:
+        raise ConfigError(f"{path}: {'.'.join(map(str, empty))}: {LEFT_EMPTY}")
     try:
-        return Config.model_validate(_read_yaml(path)).model_copy(update={"trial": False})
+        return Config.model_validate(told).model_copy(update={"trial": False})
     except ValidationError as error:
         raise config_error(path, Config, error) from None
 

@@ -8,7 +8,23 @@ from typing import get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-_PAGES = {platform: f"docs/{platform}.md" for platform in ("shopify", "eccube", "makeshop")}
+from todoke_shared.complaints import plain_words
+
+_PAGES = {platform: f"docs/{platform}.md" for platform in ("shopify", "eccube", "makeshop")} | {
+    "link_hosts": "docs/links.md",
+    "caps": "docs/campaigns.md",
+    "quiet_hours": "docs/campaigns.md",
+}
+_SHAPES = {
+    "caps": "a list such as [{messages: 1, within: 1d}]",
+    "quiet_hours": 'a mapping such as {from: "21:00", to: "09:00"}; without it there are none',
+    "channel_secrets": "a list such as [env:LINE_MAIN_SECRET]",
+    "webhook_secrets": "a list such as [env:SHOPIFY_SECRET]",
+    "identity_secrets": "a list such as [env:TODOKE_IDENTITY_SECRET]",
+    "link_hosts": "a list such as [shop.example]",
+}
+"""What must stand under a key that takes no names, where something of another shape does."""
+_WRONG_SHAPE = ("model_type", "model_attributes_type", "dict_type", "tuple_type")
 
 
 class ConfigError(ValueError):
@@ -20,19 +36,21 @@ def config_error(path: Path, model: type[BaseModel], error: ValidationError) -> 
 
     `model`: what the whole file is, for the names that a misspelt key may have meant.
     """
-    mistakes = error.errors(include_input=False, include_url=False, include_context=False)
+    mistakes = error.errors(include_input=False, include_url=False)
     first = min(mistakes, key=lambda mistake: mistake["type"] != "extra_forbidden")
-    place = tuple(map(str, first["loc"]))
+    place = tuple(str(part) for part in first["loc"] if part != "[key]")
     where = ".".join(place) or "the file"
     match first["type"]:
         case "extra_forbidden":
             told = f"{where} is unknown; {_meant(place[-1], _fields_at(model, place[:-1]))}"
         case "missing":
             told = f"{where} is missing; see {_page(place)}"
+        case kind if kind in _WRONG_SHAPE and place[-1:] and place[-1] in _SHAPES:
+            told = f"{where} must be {_SHAPES[place[-1]]}; see {_page(place)}"
         case "model_type" | "model_attributes_type" | "dict_type":
             told = f"{where} must hold names, each with its value below it; see {_page(place)}"
         case _:
-            told = f"{where}: {first['msg'].removeprefix('Value error, ')}"
+            told = f"{where}: {plain_words(first)}"
     return ConfigError(f"{path}: {told}")
 
 

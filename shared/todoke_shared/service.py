@@ -133,7 +133,7 @@ def new_broker(settings: Settings, name: str) -> "KafkaBroker":
 
 @contextmanager
 def telling_of_the_configuration() -> Iterator[None]:
-    """A mistake in the configuration file ends the process with its one line on standard error, and exit code 1."""
+    """A mistake in the configuration, file or environment, ends the process with one line on standard error, and 1."""
     try:
         yield
     except ConfigError as error:

@@ -10,22 +10,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from todoke_shared.complaints import plain_words
 from todoke_shared.conditions import ConditionError
 from todoke_shared.contracts.json_values import check_json, field_path
 from todoke_shared.errors import BadMessageError
 
 Place = tuple[str | int, ...]
 """Leads from a file's root to a place in it, by keys and list indexes."""
-
-_PLAIN = {
-    "extra_forbidden": "nobody reads this key; check its spelling",
-    "string_pattern_mismatch": "use lower-case letters, digits, - and _, and begin with a letter or digit",
-    "missing": "this key is needed",
-    "tuple_type": "write a list here",
-    "dict_type": "write a mapping here",
-    "string_type": "write a text here",
-    "invalid_key": "a key here must be a text; put it in quotes",
-}
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ class Document:
     def mistake(self, path: Iterable[str | int], what: str) -> Mistake:
         """What is wrong at a path."""
         steps = list(path)
-        return Mistake(self.file, _line(self.root, steps), field_path(steps), what)
+        return Mistake(self.file, _line(self.root, steps), field_path(steps) if steps else "the file", what)
 
     def mistakes(
         self,
@@ -72,12 +63,11 @@ class Document:
         words: Mapping[str, str],
         as_written: Callable[[Place], list[str | int]] = _as_it_is,
     ) -> list[Mistake]:
-        """pydantic's complaints in plain words. `words`: by pydantic's type, beside those known here.
+        """pydantic's complaints in plain words. `words`: by pydantic's type, in place of those known for it.
 
         `as_written`: pydantic's path -> the author's.
         """
-        plain = {**_PLAIN, **words}
-        return [one for complaint in complaints for one in self._mistakes(complaint, plain, as_written)]
+        return [one for complaint in complaints for one in self._mistakes(complaint, words, as_written)]
 
     def _mistakes(
         self, complaint: Any, words: Mapping[str, str], as_written: Callable[[Place], list[str | int]]
@@ -86,7 +76,7 @@ class Document:
         cause = (complaint.get("ctx") or {}).get("error")
         if isinstance(cause, ConditionError):
             return [self.mistake([*path, *one.path], str(one)) for one in (cause, *cause.others)]
-        return [self.mistake(path, words.get(complaint["type"], complaint["msg"].removeprefix("Value error, ")))]
+        return [self.mistake(path, words.get(complaint["type"]) or plain_words(complaint))]
 
 
 def read_document(file: Path) -> Document:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from todoke_local.cli import app
+from todoke_scheduler.adapters.coupons import add_codes
 from todoke_scheduler.adapters.overseeing import KNOWN_EVERYWHERE
 from todoke_scheduler.adapters.publishing import publish
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
@@ -163,3 +165,19 @@ async def test_the_diagram_of_a_published_campaign_is_that_of_its_newest_version
     newer = CARE.model_copy(update={"name": "新しいケア"})
     await publish(pool, [newer])
     assert await todoke("diagram", "care") == mermaid(newer)
+
+
+async def test_publishing_tells_of_coupon_pools_without_codes(pool: Pool, tmp_path: Path) -> None:
+    """One that is not there, and one whose codes are all given; a single code to give is enough to say nothing."""
+    file = tmp_path / "gift.yaml"
+    file.write_text(
+        "campaign: gift\nclass: marketing\nenter: {on: order.placed}\nsteps: [coupon: spring, send: a]\n"
+        'messages: {a: [{type: text, text: "{{ coupon.code }}"}]}\n',
+        encoding="utf-8",
+    )
+    remark = "gift: the coupon pool `spring` has no codes; add some: `todoke coupons create spring 1000`, or import"
+    assert remark in (await todoke("publish", str(file))).splitlines()
+    await add_codes(pool, "spring", ["SP-1"])
+    assert "coupon pool" not in await todoke("publish", str(file))
+    await pool.execute("UPDATE coupon_codes SET enrolment_id = $1, step = 'steps[0]'", uuid4())
+    assert remark in (await todoke("publish", str(file))).splitlines()

@@ -166,13 +166,13 @@ async def test_a_group_of_last_month_asks_for_its_places_anew(bench: Bench) -> N
     """Formed in November without a time slot, sent in December: what December's budget does not allow is held."""
     line = MemoryLine()
     await bench.publish(campaign("sale", budget={"messages": 6}))
-    slow = bench.dispatcher(line, multicast_rate=1, push_rate=2)
-    await bench.take(slow, *owed_by("sale", 5, text=NEWS))
-    await settle(slow)
+    dispatcher = bench.dispatcher(line)
+    await bench.use_up("multicast")
+    await bench.take(dispatcher, *owed_by("sale", 5, text=NEWS))
+    await settle(dispatcher)
     assert (line.accepted, await bench.owed()) == ([], {"sale": 5})
     await bench.publish(campaign("sale", budget={"messages": 2}))
     bench.clock.move_to(DECEMBER)
-    dispatcher = bench.dispatcher(line)
     await settle(dispatcher)
     assert [len(each.to) for each in line.accepted] == [2]
     assert await reasons(bench) == {"budget of sale": 3}

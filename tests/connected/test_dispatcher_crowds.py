@@ -8,6 +8,7 @@ from tests.support.deliveries import NOON, crowd, message_named, record, request
 from tests.support.dispatching import Bench
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.memory import MemoryLine
+from todoke_dispatcher.domain.verdict import HAD_IT
 from todoke_shared.contracts.topics import REQUESTS_TRANSACTIONAL
 
 NAMES = [f"m{number}" for number in range(8)]
@@ -128,6 +129,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_body_and_
     assert await dispatcher.send_some() == 8
     assert len({(key, body) for key, body in line.requests}) == 1
     assert received(line) == Counter(USERS)
+    assert [each.reason for each in await bench.outcomes()] == [HAD_IT] * 8
 
     await bench.take(dispatcher, crowd("x", "y", text="もう一通"))
     line.faults.append("reset_after_accept")

@@ -27,13 +27,14 @@ async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
 
 
 async def test_sql_and_model_give_the_same_slots(bench: Bench) -> None:
-    """One taker, 300 wishes at irregular instants, at three rates: slot for slot the same."""
+    """One taker, 400 wishes at irregular instants, at four rates, the clock set back now and then: slot for slot."""
     chance = random.Random(1)
     tat, wall = 0, NOON
     async with bench.pool.acquire() as connection:
-        for index in range(300):
-            per_second = (7, 200, RATE)[index // 100]
+        for index in range(400):
+            per_second = (1, 7, 200, RATE)[index // 100]
             wall += timedelta(microseconds=chance.choice([-900, 0, 137, 20_000, 300_000]))
+            wall -= timedelta(hours=index % 40 == 39)
             wanted = chance.randrange(1, 600)
             tat, expected = take_slots(tat, to_us(wall), wanted, spacing_us(per_second))
             assert await channels.take_slots(connection, Endpoint("main", "push", per_second), wall, wanted) == expected

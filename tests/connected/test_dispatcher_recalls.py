@@ -52,6 +52,27 @@ async def test_what_waits_of_a_cancelled_broadcast_is_dropped_and_told_of(bench:
     assert await bench.reserved() == 3
 
 
+async def test_a_group_that_waits_for_a_time_slot_is_taken_back(bench: Bench) -> None:
+    """Formed before the broadcast was cancelled, and not sent: as if it had never been formed."""
+    line = MemoryLine()
+    dispatcher = bench.dispatcher(line)
+    await plan(bench, "sale")
+    await bench.use_up("multicast")
+    await bench.take(dispatcher, crowd("a", "b", "c", campaign="sale"))
+    await bench.take(dispatcher, *(request(name, text="セール", campaign="sale") for name in ("d", "e")))
+    await bench.take(dispatcher, *(request(name, text="新茶", campaign="news") for name in ("f", "g")))
+    await dispatcher.send_some()
+    assert await bench.pool.fetchval("SELECT count(*) FROM multicasts WHERE state = 'waiting'") == 3
+    bench.clock.move_to(NOON + SECOND)
+    await cancel(bench, "sale")
+    for _ in range(3):
+        await dispatcher.send_some()
+    assert received(line) == {user_named("f"), user_named("g")}
+    assert await bench.states() == {"accepted": 2, "dropped": 5}
+    assert [each.reason for each in await bench.outcomes() if each.state == "dropped"] == ["cancelled"] * 5
+    assert await bench.reserved() == 2
+
+
 async def test_what_line_may_have_is_asked_for_until_line_says(bench: Bench) -> None:
     """Its answer was lost: only LINE knows, so it is asked again with the same key, and counted."""
     line = MemoryLine()

@@ -312,6 +312,25 @@ async def test_a_hanging_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         assert isinstance(judge(await client.push("main", KEY, body())), Accepted)
 
 
+@pytest.mark.parametrize("status", [200, 500, 409])
+async def test_a_request_id_that_is_no_text_is_none(status: int) -> None:
+    """Some proxy's bytes in LINE's header: they could not be stored, and the answer could never be recorded."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        headers = b"".join(b"x-line-%srequest-id: \xff\xfe\r\n" % which for which in (b"", b"accepted-"))
+        writer.write(b"HTTP/1.1 %d .\r\n%scontent-length: 2\r\nconnection: close\r\n\r\n{}" % (status, headers))
+        await writer.drain()
+        writer.close()
+
+    proxy = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    async with proxy, open_line(url, {"main": TOKEN}, connections=1, timeout_seconds=5) as client:
+        answered = await client.push("main", KEY, body())
+    assert (answered.status, answered.request_id, answered.accepted_request_id) == (status, None, None)
+    assert isinstance(judge(answered), Unclear)
+
+
 def test_a_lease_shorter_than_the_timeout_is_refused() -> None:
     """A message must not be taken up by another dispatcher while LINE may still answer."""
     with pytest.raises(ValueError, match="TODOKE_LEASE_SECONDS"):

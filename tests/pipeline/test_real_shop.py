@@ -16,7 +16,7 @@ from tests.support.recordings import RECORDING, feed
 pytestmark = pytest.mark.recording
 
 SEEDS = [1, 2] if os.environ.get("TODOKE_TEST_LONG") else [1]
-KINDS = {"カートにお忘れものはありませんか？": "first", "カートの商品は、まだお取り置きしています。": "second"}
+KINDS = {"カートにお忘れものはありませんか？": "first", "カートに商品が残っています。": "second"}
 Sent = tuple[str, str, int]
 """(person, kind, unix seconds)"""
 

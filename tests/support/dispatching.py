@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from tests.support.deliveries import NOON, record, user_named
+from todoke_dispatcher.adapters import channels
+from todoke_dispatcher.adapters.channels import Endpoint
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.dispatcher import Dispatcher
 from todoke_dispatcher.ports import LinePort
@@ -92,6 +94,12 @@ class Bench:
         await dispatcher.take_line_events([Record("line.events.v1", 0, self.offset, b"key", written.to_json())])
         self.offset += 1
         return token
+
+    async def use_up(self, endpoint: str) -> None:
+        """Another dispatcher takes every time slot that there is now."""
+        async with self.pool.acquire() as connection:
+            await channels.add(connection, ["main"])
+            await channels.take_slots(connection, Endpoint("main", endpoint, 200), self.clock.wall(), 10_000)
 
     async def row(self, message: UUID) -> asyncpg.Record:
         """A delivery as the ledger has it."""

@@ -72,7 +72,9 @@ class AccountSettings(BaseModel):
 class SimulatorSettings(BaseSettings):
     """All settings; lists and tables are given as JSON, e.g. ``TODOKE_SIMULATOR_ACCOUNTS='[{"name": "main"}]'``."""
 
-    model_config = SettingsConfigDict(env_prefix="TODOKE_SIMULATOR_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TODOKE_SIMULATOR_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8090, ge=0, le=65535)

@@ -42,6 +42,12 @@ class _Commands(TyperGroup):
     (Any: typer keeps click, and so its types, to itself.)
     """
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update(
+            dict.fromkeys(_COMMANDS, self)
+        )  # the names alone: whoever mistypes one is told the nearest
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
@@ -83,6 +89,33 @@ def run_command() -> None:
         )
     except (ValueError, RuntimeError, OSError) as error:
         _tell(str(error))
+    except Exception as error:
+        if (words := _of_postgres(error)) is None:
+            raise
+        _tell(words)
+
+
+_OPERATOR = "use the one that runs `todoke migrate`, in TODOKE_POSTGRES_DSN"
+_SQLSTATES = {
+    "28000": "PostgreSQL refuses this user; check user and password in TODOKE_POSTGRES_DSN",
+    "28P01": "PostgreSQL refuses this user's password; check it in TODOKE_POSTGRES_DSN",
+    "3D000": "PostgreSQL has no such database; check the end of TODOKE_POSTGRES_DSN",
+    "3F000": "the database's tables are not there, or of an older release; run `todoke migrate`",
+    "42P01": "the database's tables are not there, or of an older release; run `todoke migrate`",
+    "42703": "the database's tables are of an older release; run `todoke migrate`",
+    "42501": f"this user of PostgreSQL may not do that; {_OPERATOR}",
+    "53300": "PostgreSQL takes no more connections; end some, or try again",
+    "57P01": "PostgreSQL was stopped meanwhile; try again when it is back",
+    "57P03": "PostgreSQL is starting or stopping; try again in a moment",
+    "08003": "the connection to PostgreSQL broke; try again",
+    "08006": "the connection to PostgreSQL broke; try again",
+}
+"""By PostgreSQL's codes (https://www.postgresql.org/docs/current/errcodes-appendix.html): what a user can mend."""
+
+
+def _of_postgres(error: Exception) -> str | None:
+    """What to do about an error of PostgreSQL's, without its own text, which may hold a row; None: it is ours."""
+    return _SQLSTATES.get(getattr(error, "sqlstate", None) or "")
 
 
 def _tell(words: str) -> None:

@@ -1,23 +1,23 @@
 """Settings of the `todoke` command. What is not set is embedded, or found at its usual place on this machine."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr
 
 from todoke_dispatcher.settings import PublicUrl
+from todoke_shared.postgres.dsn import check_dsn
+from todoke_shared.settings import FromEnvironment
 
 RESERVE = 0.1
 """The dispatchers' own default, told here so that no command has to import them; a test holds the two together."""
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(FromEnvironment):
     """All from the environment, prefix `TODOKE_`."""
 
-    model_config = SettingsConfigDict(env_prefix="TODOKE_", extra="ignore")
-
     kafka_bootstrap_servers: str | None = None
-    postgres_dsn: str | None = None
+    postgres_dsn: Annotated[str, AfterValidator(check_dsn)] | None = None
     line_api_url: str | None = None
     ingest_url: str | None = Field(
         default=None, description="Ingest, when it is not on this machine's TODOKE_INGEST_PORT"

@@ -2,7 +2,8 @@
 
 May block: on PostgreSQL, and on another dispatcher that reserves from the same account's month or campaign's budget.
 May lose: nothing; a reservation is part of its claim's transaction.
-Order of locks: the account's month, then campaigns by name. One transaction locks all campaigns it is about in one go.
+Order of locks: the account's month, then campaigns by name; where there are two months, the later one first. One
+transaction locks all campaigns it is about in one go.
 """
 
 import logging
@@ -15,10 +16,11 @@ from pydantic import ValidationError
 
 from todoke_dispatcher.adapters import budgets, channels
 from todoke_dispatcher.adapters.budgets import Version
-from todoke_dispatcher.domain.quota import CampaignBook, Places, QuotaBook, day_of, month_of
+from todoke_dispatcher.domain.quota import CampaignBook, Counted, Places, QuotaBook, day_of, month_of
 from todoke_shared.accounts import Account
 from todoke_shared.campaigns.limits import Budget
 from todoke_shared.contracts.envelope import bad_message
+from todoke_shared.contracts.requests import Lane
 from todoke_shared.postgres.stream import Connection
 
 logger = logging.getLogger("todoke.dispatcher")
@@ -105,6 +107,29 @@ class Books:
             limits = {name: one.limit for name, one in book.campaigns.items()}
             await budgets.reserve(connection, book.month, owed, limits)
 
+    async def place(
+        self,
+        connection: Connection,
+        account: str,
+        book: QuotaBook,
+        sent: Iterable[tuple[Counted, Lane, int]],
+        wall: datetime,
+    ) -> None:
+        """Reserve for what goes out, with its lane and number of messages, as far as it has no place in the month yet.
+
+        Its place in a month before is given back, unless LINE may have counted it there.
+        """
+        places: Places = Counter()
+        left: defaultdict[tuple[str, date], Places] = defaultdict(Counter)
+        for one, lane, messages in sent:
+            if book.holds(one):
+                continue
+            places[lane, one.campaign] += messages
+            if one.quota_month is not None and not one.ambiguous:
+                left[account, one.quota_month][lane, one.campaign] += messages
+        await self.reserve(connection, account, book, places, wall)
+        await give_back(connection, left, wall)
+
     def _limit(self, account: str) -> int | None:
         return self._accounts[account].monthly_limit
 
@@ -123,6 +148,11 @@ class Books:
             return _NOTHING
 
 
+def _later_first(freed: tuple[tuple[str, date], Places]) -> tuple[int, str]:
+    (account, month), _ = freed
+    return -month.toordinal(), account
+
+
 _NOTHING = Budget.model_construct(messages=0)
 """A newer release's budget is not "no budget": the messages are held until that release sends them."""
 
@@ -130,7 +160,7 @@ _NOTHING = Budget.model_construct(messages=0)
 async def give_back(connection: Connection, freed: Mapping[tuple[str, date], Places], wall: datetime) -> None:
     """Give places back, by account and month: LINE has definitively not taken those messages."""
     owed: defaultdict[tuple[date, str], int] = defaultdict(int)
-    for (account, month), places in sorted(freed.items()):
+    for (account, month), places in sorted(freed.items(), key=_later_first):
         await channels.give_back(connection, account, month, places, day_of(wall))
         for (_, campaign), number in places.items():
             if campaign is not None:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from todoke_dispatcher.domain.breaker import Breaker
+from todoke_dispatcher.domain.breaker import Breaker, BreakerState
 from todoke_dispatcher.domain.verdict import NotSent, Unclear, Verdict
 from todoke_dispatcher.replying import AnyAttempt
 from todoke_shared.telemetry import metrics
@@ -36,9 +36,12 @@ class Breakers:
         return self._breakers[account].is_closed
 
     def claimed(self, account: str, attempts: Sequence[AnyAttempt]) -> None:
-        """These were claimed within the room: while the breaker is open, the first of them is the probe."""
+        """These were claimed within the room: once the call is answered, the first of them is the probe.
+
+        The breaker may have opened since the room was asked for: then none of them goes out (`lets`).
+        """
         breaker = self._breakers[account]
-        if attempts and not breaker.is_closed:
+        if attempts and breaker.state is BreakerState.HEARD:
             self._probes[account] = attempts[0]
             self._breakers[account] = breaker.probe()
 

@@ -5,11 +5,10 @@ May lose: nothing; a crash before the commit leaves the deliveries waiting, one 
 Order of locks, the same everywhere: deliveries, the month's quota and budgets (books.py), the rate.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, deliveries
@@ -44,13 +43,14 @@ class Attempt:
 class Sorted:
     """Due deliveries, told apart: those to send with their bodies, those that end here, and what to bring first.
 
-    `unreadable`: those whose version this release cannot read.
+    `unreadable`: those whose version this release cannot read. `quiet`: those whose campaign lets nobody be woken now.
     """
 
     sendable: list[tuple[Delivery, bytes]] = field(default_factory=list)
     ended: list[Delivery] = field(default_factory=list)
     missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
+    quiet: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,9 @@ def sort_due(
             result.ended.append(ended)
             continue
         try:
+            if not delivery.ambiguous and templates.is_quiet(delivery.request, at.now):
+                result.quiet.append(delivery.message_id)
+                continue
             result.sendable.append((delivery, templates.body(delivery)))
         except RenderError as error:
             result.ended.append(cannot_render(delivery, str(error)))
@@ -152,12 +155,7 @@ class Claimer:
         standing = [menu for menu in stopped if menu is not None]
         admitted = [] if standing else menus
         endpoint = channels.Endpoint(channel.account, "rich_menu", RATE)
-        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
-        lease = self._settings.lease
-        attempts = [
-            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=None), slot)
-            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
-        ]
+        attempts = await self._attempts(connection, endpoint, admitted, wall, month=None)
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing
 
@@ -178,14 +176,25 @@ class Claimer:
         fitting, standing = admit(sendable, channel, book, wall)
         admitted = await links.keep(connection, fitting)  # before slots are taken, which soon end
         endpoint = channels.Endpoint(channel.account, "push", self._settings.push_rate)
-        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
-        lease = self._settings.lease
-        attempts = [
-            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=book.month), slot)
-            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
-        ]
-        new = (attempt.before for attempt in attempts if not book.holds(attempt.before))
-        places = Counter((delivery.lane, delivery.campaign) for delivery in new)
-        await self._books.reserve(connection, channel.account, book, places, wall)
+        attempts = await self._attempts(connection, endpoint, admitted, wall, month=book.month)
+        sent = [(attempt.before, attempt.sent.lane, 1) for attempt in attempts]
+        await self._books.place(connection, channel.account, book, sent, wall)
         await deliveries.begin(connection, [attempt.sent for attempt in attempts], wall)
         return attempts, standing
+
+    async def _attempts(
+        self,
+        connection: Connection,
+        endpoint: channels.Endpoint,
+        admitted: Sequence[tuple[Delivery, bytes]],
+        wall: datetime,
+        *,
+        month: date | None,
+    ) -> list[Attempt]:
+        """As many as there are time slots for. `month`: where they have their places, None: they cost nothing."""
+        slots = (await channels.take_slots(connection, endpoint, wall, len(admitted))).instants()
+        lease = self._settings.lease
+        return [
+            Attempt(before, begin_attempt(before, body, wall=wall, lease=lease, month=month), slot)
+            for (before, body), slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
+        ]

@@ -40,13 +40,15 @@ CROWDS_AT_ONCE = 16
 class SortedCrowds:
     """Waiting crowds told apart: to leave, each with its content, and to be opened; and what keeps others.
 
-    `missing`: what to bring first. `unreadable`: crowds that this release cannot read.
+    `missing`: what to bring first. `unreadable`: crowds that this release cannot read. `quiet`: those whose campaign
+    lets nobody be woken now.
     """
 
     ready: list[tuple[Crowd, bytes]] = field(default_factory=list)
     opened: list[UUID] = field(default_factory=list)
     missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
+    quiet: list[UUID] = field(default_factory=list)
 
 
 def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, at: ClaimTime) -> SortedCrowds:
@@ -60,6 +62,9 @@ def sort_crowds(waiting: Sequence[Crowd], contents: Contents, channel: Channel, 
             late = useless(crowd.expires_at, now=at.now, has_blocked=False, is_recalled=recalled)
             if late or channel.stopped is not None or not crowd.is_multicast():
                 result.opened.append(crowd.id)
+                continue
+            if contents.is_quiet(request, at.now):
+                result.quiet.append(crowd.id)
                 continue
             content = contents.of_all(request, value)
             if content is None:  # each member has links of their own
@@ -142,12 +147,11 @@ def _as_multicast(crowd: Crowd, content: bytes, wall: datetime, month: date) -> 
 async def tell_crowd(connection: Connection, now: datetime) -> list[Outgoing]:
     """The outcomes of the crowd that has waited longest to be told of; `now` is the shop's time."""
     outcomes: list[Outgoing] = []
-    for crowd, request_id in await crowds.lock_untold(connection, 1):
+    for crowd, reason, request_id in await crowds.lock_untold(connection, 1):
         request = read_stored(crowd.request_of(crowd.members[0]))
         for member in crowd.members:
             own = replace(request, to=member.to, person=member.person, enrolment=member.enrolment)
-            outcomes.append(
-                outcome_of(own, Settled(member.id, b"", None, request_id), State.ACCEPTED, now, via="multicast")
-            )
+            settled = Settled(member.id, b"", reason, request_id)
+            outcomes.append(outcome_of(own, settled, State.ACCEPTED, now, via="multicast"))
         await crowds.told(connection, [crowd.id])
     return outcomes

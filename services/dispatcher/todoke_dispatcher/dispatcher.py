@@ -78,10 +78,12 @@ class Dispatcher:
         self._seldom = Seldom()
         self._line = line
         self._accounts = frozenset(config.accounts)
-        self._books = Books(config.accounts, settings.transactional_reserve)
+        self.books = Books(config.accounts, settings.transactional_reserve)
+        """The months of all accounts; kept up to date here."""
         self._settings = settings
         self._wake_relay = wake_relay
-        self._rounds = Rounds(pool, clock, catalogue, settings, self._books, linker=Linker(settings, config))
+        linker = Linker(settings, config)
+        self._rounds = Rounds(pool, clock, catalogue, settings, self.books, linker=linker, shops=config.shops)
         self._breakers = Breakers(self._accounts)
         self._sender = Sender(line, clock, self._breakers)
         self._dead_letter_limit = DeadLetterLimit()
@@ -135,11 +137,11 @@ class Dispatcher:
         """Let held deliveries wait again whose channel may send, or that have expired; gives how many."""
         wall = self._clock.wall()
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._books.learn(connection)
+            await self.books.learn(connection)
             self._rounds.recalls = await recalls(connection)
             released = await deliveries.release_expired(connection, self._clock.now(), wall, LARGEST_RELEASE)
             for account in await channels.open_accounts(connection, self._accounts):
-                book = await self._books.read(connection, account, wall)
+                book = await self.books.read(connection, account, wall)
                 rooms = {name: one.room for name, one in book.campaigns.items() if one.room is not None}
                 for lane in LANES:
                     room = book.room(lane)
@@ -163,7 +165,7 @@ class Dispatcher:
         async with self._pool.acquire() as connection:
             if not self._channels_known:
                 await channels.add(connection, self._accounts)
-                await self._books.learn(connection)
+                await self.books.learn(connection)
                 self._rounds.recalls = await recalls(connection)
                 self._channels_known = True
             awake = [account for account in sorted(self._accounts) if self._may_claim(account)]
@@ -175,6 +177,8 @@ class Dispatcher:
             begun = len(claimed.attempts)
             share = min((room - begun) // (len(due) - index), LARGEST_CLAIM)
             if (share := self._breakers.room(channel.account, share)) > 0:
+                if not self._breakers.is_closed(channel.account):  # its probe can be repeated, as a reply cannot
+                    self._rounds.replier.rest(channel.account, self._clock.wall())
                 try:
                     await self._rounds.claim(channel, share, claimed)
                 except Exception as error:  # noqa: BLE001 - one account's trouble must not strand what others claimed

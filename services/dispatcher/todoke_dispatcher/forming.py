@@ -21,7 +21,7 @@ from todoke_dispatcher.domain.decide import Channel, cannot_render, must_stand, 
 from todoke_dispatcher.domain.delivery import Delivery
 from todoke_dispatcher.domain.grouping import LARGEST_GROUP, Candidate, form, group
 from todoke_dispatcher.domain.quota import Places, QuotaBook
-from todoke_dispatcher.domain.rendering import RenderError, addressed
+from todoke_dispatcher.domain.rendering import RenderError, addressed, check_content
 from todoke_dispatcher.linking import ClaimLinks
 from todoke_dispatcher.missing import Missing, MissingError
 from todoke_dispatcher.settings import DispatcherSettings
@@ -37,12 +37,13 @@ MOST_AT_ONCE = GROUPS_AT_ONCE * LARGEST_GROUP
 
 @dataclass(slots=True)
 class SortedFresh:
-    """Waiting messages told apart: to be grouped, ended here (before, after), and what to bring first."""
+    """Waiting messages told apart: to be grouped, ended here (before, after), and what to bring first; see `Sorted`."""
 
     candidates: list[Candidate] = field(default_factory=list)
     ended: list[tuple[Delivery, Delivery]] = field(default_factory=list)
     missing: Missing = field(default_factory=Missing)
     unreadable: list[UUID] = field(default_factory=list)
+    quiet: list[UUID] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -59,27 +60,36 @@ def sort_fresh(fresh: Sequence[Fresh], contents: Contents, at: ClaimTime) -> Sor
     result = SortedFresh()
     for each in fresh:
         try:
-            request = read_stored(each.request)
-            recalled = at.recalled(request.campaign, request.due_at)
-            if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked, is_recalled=recalled):
-                before = delivery_of(each)
-                ended = worth_sending(
-                    before, now=at.now, wall=at.wall, has_blocked=each.has_blocked, is_recalled=recalled
-                )
-                result.ended += [(before, ended)] if ended else []
-                continue
-            content = contents.of(each.message_id, request, each.request)
-            result.candidates.append(
-                Candidate(each.message_id, request.to, content, each.expires_at, each.claims, request.campaign)
-            )
-        except RenderError as error:
-            before = delivery_of(each)
-            result.ended.append((before, cannot_render(before, str(error))))
+            _sort_one(each, contents, at, result)
         except MissingError as error:
             result.missing.note(error)
         except (UnreadableTemplateError, BadMessageError, ValueError):
             result.unreadable.append(each.message_id)
     return result
+
+
+def _sort_one(each: Fresh, contents: Contents, at: ClaimTime, result: SortedFresh) -> None:
+    """Whatever else is raised than MissingError: this release cannot read it."""
+    request = read_stored(each.request)
+    recalled = at.recalled(request.campaign, request.due_at)
+    if useless(each.expires_at, now=at.now, has_blocked=each.has_blocked, is_recalled=recalled):
+        before = delivery_of(each)
+        ended = worth_sending(before, now=at.now, wall=at.wall, has_blocked=each.has_blocked, is_recalled=recalled)
+        result.ended += [(before, ended)] if ended else []
+        return
+    try:
+        if contents.is_quiet(request, at.now):
+            result.quiet.append(each.message_id)
+            return
+        content = contents.of(each.message_id, request, each.request)
+        check_content(content)
+    except RenderError as error:
+        before = delivery_of(each)
+        result.ended.append((before, cannot_render(before, str(error))))
+        return
+    result.candidates.append(
+        Candidate(each.message_id, request.to, content, each.expires_at, each.claims, request.campaign)
+    )
 
 
 def is_crowd(candidates: Sequence[Candidate]) -> bool:
@@ -129,19 +139,29 @@ class Former:
         fitting, beyond, full = share_out([] if channel.stopped else candidates, book)
         grouped = group(fitting)
         now, later = grouped.groups[:GROUPS_AT_ONCE], grouped.groups[GROUPS_AT_ONCE:]
-        formed = [form(channel.account, members, wall=wall, month=book.month) for members in now]
-        if formed:
-            places: Places = Counter()
-            for each in formed:
-                places["marketing", each.campaign] += each.size
-            await self._books.reserve(connection, channel.account, book, places, wall)
-            await multicasts.add(connection, formed, wall)
+        await self._store(connection, channel.account, now, book, wall)
         pushed = grouped.alone + [one for members in later if len(members) < self._small for one in members]
         stored = {each.message_id: each for each in fresh}
         sendable = [(delivery_of(stored[one.message_id]), addressed(one.to, one.content)) for one in pushed[:room]]
         pushes, _ = await self._claimer.begin(connection, channel, sendable, links, campaigns=owing, wall=wall)
         standing = candidates if channel.stopped else beyond
-        return Formed(len(formed), pushes, _standing(standing, stored, channel, full, wall))
+        return Formed(len(now), pushes, _standing(standing, stored, channel, full, wall))
+
+    async def _store(
+        self,
+        connection: Connection,
+        account: str,
+        groups: Sequence[Sequence[Candidate]],
+        book: QuotaBook,
+        wall: datetime,
+    ) -> None:
+        """Each as a multicast, with its places in the month."""
+        formed = [form(account, members, wall=wall, month=book.month) for members in groups]
+        places: Places = Counter()
+        for each in formed:
+            places["marketing", each.campaign] += each.size
+        await self._books.reserve(connection, account, book, places, wall)
+        await multicasts.add(connection, formed, wall)
 
 
 def share_out(candidates: Sequence[Candidate], book: QuotaBook) -> tuple[list[Candidate], list[Candidate], QuotaBook]:

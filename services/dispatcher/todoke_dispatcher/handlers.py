@@ -1,7 +1,7 @@
 """Message requests -> the ledger; deliveries -> outcomes. What is read here is checked here, once."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from todoke_dispatcher.adapters.deliveries import Received
 from todoke_dispatcher.adapters.multicasts import Settled
 from todoke_dispatcher.adapters.replies import SettledRider
-from todoke_dispatcher.adapters.stored_requests import StoredRequest
+from todoke_dispatcher.adapters.stored_requests import StoredRequest, is_readable
 from todoke_dispatcher.domain.crowd import Crowd, read_crowd
 from todoke_dispatcher.domain.delivery import Delivery, State
 from todoke_shared.contracts.outcomes import OutcomeState, Via
@@ -60,13 +60,22 @@ def _read(record: Record, accounts: Collection[str], found: Requests) -> None:
         _check_account(crowd.account, accounts)
         if not is_marketing:
             raise BadMessageError(f"write it to {REQUESTS_MARKETING.name}, or each by itself", field="recipients")
-        found.crowds.append(crowd)
+        found.crowds.append(_kept_crowd(crowd))
         return
     request = MessageRequest.from_json(record.value)
     _check_account(request.account, accounts)
     if request.rich_menu is not None and is_marketing:
         raise BadMessageError(f"write it to {REQUESTS_TRANSACTIONAL.name}: it costs no message", field="rich_menu")
-    found.messages.append(Received(request, value))
+    found.messages.append(Received(request, value if is_readable(value) else request.model_dump_json().encode()))
+
+
+def _kept_crowd(crowd: Crowd) -> Crowd:
+    """What its members have in common in our own words, where the ledger's reader would not know the producer's."""
+    first = crowd.request_of(crowd.members[0])
+    if is_readable(first):
+        return crowd
+    common = MessageRequest.from_json(first).model_dump_json(exclude={"id", "to", "person", "enrolment"})
+    return replace(crowd, request=common.encode())
 
 
 def _check_account(account: str, accounts: Collection[str]) -> None:

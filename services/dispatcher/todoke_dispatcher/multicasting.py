@@ -5,19 +5,23 @@ May lose: nothing; a group is stored with its recipients, body and key before th
 Order of locks, the same everywhere: multicasts, deliveries, the month's quota and budgets (books.py), the rate.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from todoke_dispatcher.adapters import channels, multicasts
 from todoke_dispatcher.books import Books
 from todoke_dispatcher.claiming import ClaimTime
 from todoke_dispatcher.domain.decide import Channel, group_must_stand, worth_asking
 from todoke_dispatcher.domain.multicast import Multicast, begin_multicast
-from todoke_dispatcher.domain.quota import Places, QuotaBook
+from todoke_dispatcher.domain.quota import QuotaBook
 from todoke_dispatcher.settings import DispatcherSettings
+from todoke_shared.contracts.requests import Lane
 from todoke_shared.postgres.stream import Connection
+
+RECALLS_ARE_KNOWN = timedelta(seconds=1)
+"""How soon a recall is known: a group that has waited longer may have been formed before."""
 
 GroupChange = tuple[Multicast, Multicast]
 """A multicast before, and after."""
@@ -58,8 +62,9 @@ class MulticastClaimer:
         due = await multicasts.lock_due(connection, channel.account, at.wall, limit)
         if not due:
             return Begun()
+        recalled = await multicasts.recalled(connection, due, at.recalls, at.wall - RECALLS_ARE_KNOWN)
         book = await self._books.lock(connection, channel.account, (each.campaign for each in due), at.wall)
-        admitted, changes = admit_groups(due, channel, book, at)
+        admitted, changes = admit_groups(due, channel, book, at, recalled)
         endpoint = channels.Endpoint(channel.account, "multicast", self._settings.multicast_rate)
         slots = (await channels.take_slots(connection, endpoint, at.wall, len(admitted))).instants()
         lease = self._settings.lease
@@ -67,23 +72,20 @@ class MulticastClaimer:
             GroupAttempt(before, begin_multicast(before, wall=at.wall, lease=lease, month=book.month), slot)
             for before, slot in zip(admitted, slots, strict=False)  # fewer slots than wishes
         ]
-        places: Places = Counter()
-        for attempt in attempts:
-            if not book.holds(attempt.before):
-                places["marketing", attempt.before.campaign] += attempt.before.size
-        await self._books.reserve(connection, channel.account, book, places, at.wall)
+        sent: list[tuple[Multicast, Lane, int]] = [(one.before, "marketing", one.before.size) for one in attempts]
+        await self._books.place(connection, channel.account, book, sent, at.wall)
         await multicasts.begin(connection, [attempt.sent for attempt in attempts], at.wall)
         return Begun(attempts, changes, len(admitted) - len(attempts))
 
 
 def admit_groups(
-    due: Sequence[Multicast], channel: Channel, book: QuotaBook, at: ClaimTime
+    due: Sequence[Multicast], channel: Channel, book: QuotaBook, at: ClaimTime, recalled: Container[UUID] = ()
 ) -> tuple[list[Multicast], list[GroupChange]]:
     """Those that may go out now, in order, and those that end or stand still."""
     admitted: list[Multicast] = []
     changes: list[GroupChange] = []
     for multicast in due:
-        after = worth_asking(multicast, now=at.now, wall=at.wall)
+        after = worth_asking(multicast, now=at.now, wall=at.wall, is_recalled=multicast.id in recalled)
         after = after or group_must_stand(multicast, channel, book, wall=at.wall)
         if after is not None:
             changes.append((multicast, after))

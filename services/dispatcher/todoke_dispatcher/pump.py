@@ -39,6 +39,8 @@ class Pump:
         self._idle = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._results: asyncio.Queue[Result] = asyncio.Queue()
+        self._one_by_one = 0
+        """How many results are recorded each by itself: one of them may be what could not be recorded."""
         self._claiming: asyncio.Task[bool] | None = None
 
     async def claim_once(self) -> None:
@@ -69,10 +71,13 @@ class Pump:
         self._results.put_nowait(await self._dispatcher.send(attempt))
 
     async def record_once(self) -> None:
-        """Record what has come in since the last time, and wait for something when nothing has."""
+        """Record what has come in since the last time, and wait for something when nothing has.
+
+        After an error each by itself: a result that can never be recorded keeps no other from it.
+        """
         results = [await self._results.get()]
         messages = results[0].messages
-        while not self._results.empty() and messages < RECORD_AT_ONCE:
+        while not self._one_by_one and not self._results.empty() and messages < RECORD_AT_ONCE:
             results.append(self._results.get_nowait())
             messages += results[-1].messages
         try:
@@ -80,7 +85,9 @@ class Pump:
         except BaseException:
             for result in results:
                 self._results.put_nowait(result)
+            self._one_by_one = self._one_by_one - 1 if self._one_by_one else self._results.qsize()
             raise
+        self._one_by_one = max(0, self._one_by_one - 1)
         self._in_flight -= len(results)
         if not self._in_flight:
             self._idle.set()

@@ -6,16 +6,17 @@ May block: on PostgreSQL. May lose: nothing; what is not recorded is attempted a
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from todoke_dispatcher.adapters import channels, crowds, deliveries, multicasts
 from todoke_dispatcher.adapters.stored_requests import read_stored
 from todoke_dispatcher.books import give_back
 from todoke_dispatcher.claiming import Attempt
-from todoke_dispatcher.domain.conclude import CHANNEL_PAUSE, conclude
+from todoke_dispatcher.domain.conclude import CHANNEL_PAUSE, Sent, conclude
 from todoke_dispatcher.domain.delivery import TRANSITIONS, Delivery, Event, State
+from todoke_dispatcher.domain.line_month import LATE_TURN_PAUSE, may_ask
 from todoke_dispatcher.domain.multicast import TOGETHER, GroupState, Multicast, member_state, split
-from todoke_dispatcher.domain.quota import Counted, Places, month_of, parked_by
+from todoke_dispatcher.domain.quota import Counted, Parked, Places, month_of, parked_by
 from todoke_dispatcher.domain.verdict import ChannelStopped, MonthlyLimit, TooFast, Verdict
 from todoke_dispatcher.handlers import outcome, outcome_of
 from todoke_dispatcher.multicasting import GroupAttempt, GroupChange
@@ -27,6 +28,10 @@ Change = tuple[Delivery, Delivery]
 """A delivery before, and after."""
 Told = Counter[tuple[str, State]]
 """How many messages ended or stand still, by campaign (empty for none) and state."""
+Answered = tuple[str, Lane, date | None, Verdict]
+"""Whose message was asked about, in which lane, in which month it has its place, and what LINE said."""
+MARKETING: Lane = "marketing"
+"""The lane of every group, and of replies, which cost neither lane anything."""
 
 
 async def record(
@@ -38,13 +43,10 @@ async def record(
     jitter: Callable[[], float],
 ) -> Told:
     """Store the verdicts on pushes; gives what was settled by them."""
-    changes = [
-        (each.sent, conclude(each.before, each.sent, verdict, wall=wall, jitter=jitter())) for each, verdict in results
-    ]
+    changes = _concluded(((each.before, each.sent, verdict) for each, verdict in results), wall, jitter)
     told = await settle(connection, changes, now=now, wall=wall)
-    verdicts = {(each.account, each.sent.lane, type(verdict)): verdict for each, verdict in results}
-    for (account, lane, _), verdict in verdicts.items():
-        await tell_channel(connection, account, lane, verdict, wall)
+    answers = ((each.account, each.sent.lane, each.sent.quota_month, verdict) for each, verdict in results)
+    await tell_channels(connection, answers, wall)
     return told
 
 
@@ -57,13 +59,18 @@ async def record_groups(
     jitter: Callable[[], float],
 ) -> Told:
     """Store the verdicts on multicasts; gives what was settled by them."""
-    changes = [
-        (each.sent, conclude(each.before, each.sent, verdict, wall=wall, jitter=jitter())) for each, verdict in results
-    ]
+    changes = _concluded(((each.before, each.sent, verdict) for each, verdict in results), wall, jitter)
     told = await settle_groups(connection, changes, now=now, wall=wall)
-    for (account, _), verdict in {(each.account, type(verdict)): verdict for each, verdict in results}.items():
-        await tell_channel(connection, account, "marketing", verdict, wall)
+    answers = ((each.account, MARKETING, each.sent.quota_month, verdict) for each, verdict in results)
+    await tell_channels(connection, answers, wall)
     return told
+
+
+def _concluded(
+    asked: Iterable[tuple[Sent, Sent, Verdict]], wall: datetime, jitter: Callable[[], float]
+) -> list[tuple[Sent, Sent]]:
+    """What went out, as it was stored for it and as it is after its verdict. The first of each: as it was claimed."""
+    return [(sent, conclude(before, sent, verdict, wall=wall, jitter=jitter())) for before, sent, verdict in asked]
 
 
 async def settle(connection: Connection, changes: Sequence[Change], *, now: datetime, wall: datetime) -> Told:
@@ -117,7 +124,8 @@ async def _split(connection: Connection, changes: Sequence[GroupChange], wall: d
     for sent, _ in changes:
         parts, alone = split(sent, month=sent.quota_month, wall=wall)
         halves += parts
-        await multicasts.leave_alone(connection, alone, TRANSITIONS[State.ATTEMPTING, Event.LEAVE], wall)
+        state = TRANSITIONS[State.ATTEMPTING, Event.LEAVE]
+        await multicasts.leave_alone(connection, alone, state, sent.quota_month, wall)
     await multicasts.add(connection, halves, wall)
 
 
@@ -139,14 +147,30 @@ async def _give_back(connection: Connection, freed: Iterable[tuple[str, Lane, Co
     await give_back(connection, places, wall)
 
 
-async def tell_channel(connection: Connection, account: str, lane: Lane, verdict: Verdict, wall: datetime) -> None:
-    """What an answer says about the whole channel."""
-    match verdict:
-        case ChannelStopped(reason=reason):
-            await channels.stop(connection, account, reason)
-        case MonthlyLimit():
-            await channels.park(connection, account, month_of(wall), parked_by(lane))
-        case TooFast():
-            await channels.pause(connection, account, wall + CHANNEL_PAUSE)
-        case _:
-            pass
+async def tell_channels(connection: Connection, answers: Iterable[Answered], wall: datetime) -> None:
+    """What answers say about whole channels. Months are locked first, then channels, each by its account's name.
+
+    The month that is used up is the one in which the message had its place: its answer may come after the turn. A month
+    that has only just begun is not used up, whatever LINE says: it may still count the one before.
+    """
+    parked: set[tuple[str, date, Parked]] = set()
+    paused: defaultdict[str, timedelta] = defaultdict(timedelta)
+    stopped: dict[str, str] = {}
+    for account, lane, placed, verdict in answers:
+        month = placed or month_of(wall)
+        match verdict:
+            case ChannelStopped(reason=reason):
+                stopped.setdefault(account, reason)
+            case MonthlyLimit() if month == month_of(wall) and not may_ask(wall):
+                paused[account] = LATE_TURN_PAUSE
+            case MonthlyLimit():
+                parked.add((account, month, parked_by(lane)))
+            case TooFast():
+                paused[account] = max(paused[account], CHANNEL_PAUSE)
+    for account, month, what in sorted(parked):
+        await channels.park(connection, account, month, what)
+    for account in sorted(stopped.keys() | paused.keys()):
+        if account in paused:
+            await channels.pause(connection, account, wall + paused[account])
+        if account in stopped:
+            await channels.stop(connection, account, stopped[account])

@@ -14,7 +14,7 @@ from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.domain.reply import Reply, conclude_reply, lost, rider_state
 from todoke_dispatcher.domain.verdict import NotSent, Verdict
 from todoke_dispatcher.handlers import outcome_of
-from todoke_dispatcher.recording import Told, tell_channel
+from todoke_dispatcher.recording import MARKETING, Told, tell_channels
 from todoke_dispatcher.replying import ReplyAttempt
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.postgres.stream import Connection, put_outbox
@@ -35,8 +35,8 @@ async def record_replies(
     unused = [(event, token) for event, token in unused if event in stored]
     if unused:
         await replies.return_tokens(connection, unused)
-    for (account, _), verdict in {(each.account, type(verdict)): verdict for each, verdict in results}.items():
-        await tell_channel(connection, account, "marketing", verdict, wall)
+    answers = ((each.account, MARKETING, None, verdict) for each, verdict in results)
+    await tell_channels(connection, answers, wall)
     return told
 
 

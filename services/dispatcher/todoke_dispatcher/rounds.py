@@ -35,11 +35,15 @@ from todoke_dispatcher.templates import Contents, Templates
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.clock import Clock
 from todoke_shared.postgres.stream import Connection
+from todoke_shared.shops import Shop
 
 logger = logging.getLogger("todoke.dispatcher")
 
 UNREADABLE_REST = timedelta(minutes=1)
 """A rolling deploy takes minutes."""
+
+QUIET_REST = timedelta(minutes=5)
+"""Of the shop's time: so soon after its campaign's quiet hours a message goes out at the latest."""
 
 SHORTEST_LOOK = 100
 """Also with room for fewer requests: a hundred messages may be one."""
@@ -78,11 +82,13 @@ class Rounds:
         books: Books,
         *,
         linker: Linker,
+        shops: Mapping[str, Shop],
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._catalogue = catalogue
         self._linker = linker
+        self._shops = shops
         self._claimer = Claimer(settings, books)
         self._multicasts = MulticastClaimer(settings, books)
         self._crowds = CrowdFormer(books)
@@ -161,7 +167,7 @@ class Rounds:
             riding = await self.replier.begin(connection, channel, waiting, templates, self._now())
             if riding.missing:
                 return riding.missing
-            await self._put_off(connection, [*unreadable, *found.unreadable], at)
+            await self._put_off(connection, [*unreadable, *found.unreadable], found.quiet, at)
             pushed = left_by(riding, found.sendable)
             attempts, standing = await self._claimer.begin(
                 connection,
@@ -213,6 +219,7 @@ class Rounds:
             if found.unreadable:
                 _tell_of_unreadable(len(found.unreadable))
             await crowds.put_off(connection, found.unreadable, at.wall + UNREADABLE_REST)
+            await crowds.put_off(connection, found.quiet, at.wall + QUIET_REST / self._clock.rate)
             formed = await self._crowds.form(connection, channel, found, at)
         claimed.formed += formed
         return Missing()
@@ -230,7 +237,7 @@ class Rounds:
             riding = await self.replier.begin(connection, channel, waiting, templates, self._now())
             if riding.missing:
                 return riding.missing
-            await self._put_off(connection, found.unreadable, at)
+            await self._put_off(connection, found.unreadable, found.quiet, at)
             wall, left = self._clock.wall(), left_by(riding, found.candidates)
             formed = await self._former.form(connection, channel, left, fresh, templates.links, room=room, wall=wall)
             told = await settle(connection, [*found.ended, *formed.standing], now=at.now, wall=at.wall)
@@ -251,13 +258,17 @@ class Rounds:
             found = sort_fresh(fresh, contents, at)
         return fresh, found
 
-    async def _put_off(self, connection: Connection, messages: Sequence[UUID], at: ClaimTime) -> None:
-        if messages:
-            _tell_of_unreadable(len(messages))
-        await deliveries.put_off(connection, messages, at.wall + UNREADABLE_REST)
+    async def _put_off(
+        self, connection: Connection, unreadable: Sequence[UUID], quiet: Sequence[UUID], at: ClaimTime
+    ) -> None:
+        if unreadable:
+            _tell_of_unreadable(len(unreadable))
+        await deliveries.put_off(connection, unreadable, at.wall + UNREADABLE_REST)
+        await deliveries.put_off(connection, quiet, at.wall + QUIET_REST / self._clock.rate)
 
     def _templates(self, looked_up: _Versions, at: ClaimTime) -> Templates:
-        return Templates(self._catalogue, looked_up, ClaimLinks(self._linker, at.now, month_of(at.wall)))
+        links = ClaimLinks(self._linker, at.now, month_of(at.wall))
+        return Templates(self._catalogue, looked_up, links, self._shops)
 
     def _now(self) -> ClaimTime:
         return ClaimTime(self._clock.now(), self._clock.wall(), self.recalls)

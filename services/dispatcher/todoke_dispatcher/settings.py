@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from todoke_dispatcher.domain.linking import LONGEST_BASE
-from todoke_dispatcher.domain.links import LinkRefusedError, check_destination
+from todoke_dispatcher.domain.links import LONGEST_BASE, LinkRefusedError, check_destination
 from todoke_shared.settings import Settings
 
 HTTP_TIMEOUT_SECONDS = 10.0

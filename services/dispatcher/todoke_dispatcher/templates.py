@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from uuid import UUID
 
 from todoke_dispatcher.adapters.stored_requests import StoredRequest, StoredTemplate
@@ -15,6 +16,7 @@ from todoke_dispatcher.missing import MissingError, Version
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.contracts.requests import MessageRequest, TemplateRef
+from todoke_shared.shops import Shop
 
 
 class UnreadableTemplateError(LookupError):
@@ -24,10 +26,33 @@ class UnreadableTemplateError(LookupError):
 class Templates:
     """Message templates of published campaigns; `looked_up`: versions that were asked for just now."""
 
-    def __init__(self, catalogue: CampaignCatalogue, looked_up: AbstractSet[Version], links: ClaimLinks) -> None:
+    def __init__(
+        self,
+        catalogue: CampaignCatalogue,
+        looked_up: AbstractSet[Version],
+        links: ClaimLinks,
+        shops: Mapping[str, Shop],
+    ) -> None:
         self._catalogue = catalogue
         self._looked_up = looked_up
         self.links = links
+        self._shops = shops
+
+    def is_quiet(self, request: MessageRequest | StoredRequest, now: datetime) -> bool:
+        """Whether `now` is in the quiet hours of the request's campaign. MissingError when that must be brought.
+
+        Who asked for it kept them. What has waited here since, for a month to turn or for LINE to be back, may meet
+        them. What cannot be read is not this question's: `body` says so.
+        """
+        if request.template is None:
+            return False
+        try:
+            campaign = self._campaign(request.template)
+        except (RenderError, UnreadableTemplateError):
+            return False
+        shop = self._shops.get(request.shop)
+        quiet = campaign.quiet_hours_in(None if shop is None else shop.quiet_hours)
+        return quiet is not None and quiet.show(now.astimezone(campaign.tz).time())
 
     def body(self, delivery: Delivery) -> bytes:
         """The exact body. RenderError when there is none to be had; MissingError when something must be brought."""
@@ -83,6 +108,7 @@ class Contents:
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
+        self.is_quiet = templates.is_quiet
         self._read: dict[tuple[str, int, str], tuple[str, ...]] = {}
         self._rendered: dict[tuple[object, ...], Marked] = {}
         self._filled: dict[tuple[object, ...], bytes] = {}
@@ -109,7 +135,7 @@ class Contents:
         return content
 
     def _alike(self, request: StoredRequest) -> tuple[object, ...]:
-        wanted, counted = request.template, (request.campaign, request.step)
+        wanted, counted = request.template, (request.shop, request.campaign, request.step)
         if wanted is None:
             return (*counted, bytes(request.messages))
         which = (wanted.campaign, wanted.version, wanted.message)  # its variables do not depend on the question

@@ -102,7 +102,8 @@ async def _greet(kafka: KafkaPublisher) -> None:
 
 def run() -> None:
     """Serve the doors until SIGTERM or SIGINT."""
-    settings = IngestSettings()
+    with telling_of_the_configuration():
+        settings = IngestSettings()
     set_up_logs("ingest", settings.log_level)
     with telling_of_the_configuration():
         app = create_app(settings)

@@ -16,14 +16,17 @@ from todoke_scheduler.adapters.journeys import lock_journeys, save_marks, take_t
 from todoke_scheduler.adapters.people import resolve_subjects
 from todoke_scheduler.adapters.timers import DueTimers, Timer
 from todoke_scheduler.deciding import decide
+from todoke_scheduler.domain import words
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.goals import Conversion
 from todoke_scheduler.domain.guards import Standing
 from todoke_scheduler.domain.recipient import Conditions
+from todoke_scheduler.domain.shops import concerns
 from todoke_scheduler.looking import Looks
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
+from todoke_shared.contracts.ec_events import CAMPAIGN_REQUESTS
 from todoke_shared.contracts.triggers import Trigger, TriggerRecord
 from todoke_shared.errors import BadMessageError
 from todoke_shared.kafka.dead_letters import BadRecord, DeadLetterLimit, dead_letters
@@ -33,12 +36,16 @@ from todoke_shared.shops import Shop
 from todoke_shared.telemetry import metrics
 
 _NO_SHOPS: Mapping[str, Shop] = {}
+_ANY_SHOP: Mapping[str, str] = {}
 CLAIM = 1000
 """Timers a transaction: enough to share its cost, few enough to keep it short (some 50 ms)."""
 
 
 class Scheduler:
-    """Handles trigger batches and due timers. `wake` is called after each commit. `shops`: their caps, by name."""
+    """Handles trigger batches and due timers. `wake` is called after each commit.
+
+    `shops`: their caps, by name. `shop_of`: the shop of each account; without it every campaign is every shop's.
+    """
 
     def __init__(  # noqa: PLR0913 - what it stands on
         self,
@@ -49,6 +56,7 @@ class Scheduler:
         cluster: str,
         wake: Callable[[], None],
         shops: Mapping[str, Shop] = _NO_SHOPS,
+        shop_of: Mapping[str, str] = _ANY_SHOP,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -56,6 +64,7 @@ class Scheduler:
         self._cluster = cluster
         self._wake = wake
         self._looks = Looks(catalogue, clock, shops)
+        self._shop_of = shop_of
         self._due = DueTimers()
         self._dead_letter_limit = DeadLetterLimit()
 
@@ -68,7 +77,7 @@ class Scheduler:
             positions = await move_positions(connection, self._cluster, records)
             triggers, bad = self._sort_out(await _with_people(connection, parsed))
             self._dead_letter_limit.check(good=len(triggers), bad=bad)
-            news = await _news(connection, triggers)
+            news = await self._of_their_shop(connection, await _news(connection, triggers))
             if news:
                 await self._decide(connection, news, now)
             await put_outbox(connection, dead_letters(bad, service="scheduler", unless=positions.has_passed))
@@ -140,6 +149,21 @@ class Scheduler:
         """A trigger may be younger than our last look at what is published."""
         if not all(self._catalogue.is_published(trigger.campaign) for trigger in triggers):
             await self._catalogue.refresh()
+
+    async def _of_their_shop(self, connection: Connection, triggers: list[Trigger]) -> list[Trigger]:
+        """Those that concern their campaign's own shop. Who called it for another is told why nothing came."""
+        if not self._shop_of:
+            return triggers
+        mine: list[Trigger] = []
+        called: list[Decision] = []
+        for trigger in triggers:
+            latest = self._catalogue.latest(trigger.campaign)
+            if concerns(trigger, None if latest is None else latest.campaign, self._shop_of):
+                mine.append(trigger)
+            elif trigger.kind == "enter" and trigger.cause and trigger.cause.type in CAMPAIGN_REQUESTS:
+                called.append(Decision(trigger.person, trigger.campaign, words.OF_ANOTHER_SHOP, trigger.at))
+        await save_decisions(connection, called)
+        return mine
 
     def _sort_out(
         self, parsed: list[tuple[Record, Trigger | BadMessageError]]

@@ -24,7 +24,7 @@ from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.topics import end_offsets
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.stream import purge_inbox
-from todoke_shared.service import Room, consuming, new_broker, open_room, serve
+from todoke_shared.service import Room, consuming, new_broker, open_room, serve, telling_of_the_configuration
 from todoke_shared.telemetry.health import Readiness, health_routes
 from todoke_shared.telemetry.logs import set_up_logs
 
@@ -73,8 +73,15 @@ def create_app(settings: SchedulerSettings) -> Starlette:
 async def _open_scheduler(room: Room, config: Config) -> Scheduler:
     """It knows what is published, learns what will be, and carries out broadcasts beside what it is given."""
     catalogue = CampaignCatalogue(room.pool)
+    shops = {name: account.shop for name, account in config.accounts.items()}
     scheduler = Scheduler(
-        room.pool, room.clock, catalogue, cluster=room.cluster, wake=room.relay.wake, shops=config.shops
+        room.pool,
+        room.clock,
+        catalogue,
+        cluster=room.cluster,
+        wake=room.relay.wake,
+        shops=config.shops,
+        shop_of={} if config.trial else shops,
     )
 
     async def learn() -> None:
@@ -86,7 +93,6 @@ async def _open_scheduler(room: Room, config: Config) -> Scheduler:
         await learn()
 
     await learn()
-    shops = {name: account.shop for name, account in config.accounts.items()}
     broadcaster = Broadcaster(room.pool, room.clock, catalogue, scheduler, wake=room.relay.wake, shops=shops)
     room.loops.start("campaigns", reload)
     room.loops.start("broadcast-plans", broadcaster.plan_all)
@@ -125,6 +131,7 @@ async def _follow_timers(room: Room, scheduler: Scheduler, bootstrap_servers: st
 
 def run() -> None:
     """Run until told to stop."""
-    settings = SchedulerSettings()
+    with telling_of_the_configuration():
+        settings = SchedulerSettings()
     set_up_logs(NAME, settings.log_level)
     serve(create_app(settings), settings, settings.scheduler_port)

@@ -22,7 +22,7 @@ from todoke_shared.kafka.records import BatchHandler
 from todoke_shared.kafka.topics import end_offsets
 from todoke_shared.postgres.migrate import Migrations
 from todoke_shared.postgres.stream import purge_inbox
-from todoke_shared.service import Room, consuming, new_broker, open_room, serve
+from todoke_shared.service import Room, consuming, new_broker, open_room, serve, telling_of_the_configuration
 from todoke_shared.telemetry.health import Readiness, health_routes
 from todoke_shared.telemetry.logs import set_up_logs
 
@@ -102,6 +102,7 @@ async def _follow_clock(room: Room, segmenter: Segmenter, bootstrap_servers: str
 
 def run() -> None:
     """Run until told to stop."""
-    settings = SegmenterSettings()
+    with telling_of_the_configuration():
+        settings = SegmenterSettings()
     set_up_logs(NAME, settings.log_level)
     serve(create_app(settings), settings, settings.segmenter_port)

@@ -190,6 +190,8 @@ class Enter(EventRule):
     @classmethod
     def _words_of_messages(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         _only_with("keyword", "line.message", info)
+        if not words:
+            raise ValueError("write at least one keyword; without this key any message brings its writer in")
         if not all(map(as_said, words)):
             raise ValueError("a keyword is a text of at least one character")
         return words

@@ -25,14 +25,13 @@ from todoke_shared.campaigns.steps import (
 )
 from todoke_shared.campaigns.waits import OnDate, OnDay, UntilTime, UntilWeekday
 from todoke_shared.campaigns.words import nearest
+from todoke_shared.complaints import plain_words, words_of_literal
 from todoke_shared.conditions.errors import did_you_mean
 
-WORDS = {
-    "model_type": "write a campaign as a mapping that starts with `campaign: its-name`",
-    "int_type": "write a whole number here",
-    "int_from_float": "write a whole number here",
-    "bool_type": "write true or false here",
-}
+_CAMPAIGN = "write a campaign as a mapping that starts with `campaign: its-name`"
+_CONDITION = "write a condition as a mapping, for example `{friend: true}`"
+_STEP_LIST = "write a list of steps here, for example `[send: its-name]`"
+_OBJECT = "{type: text, text: こんにちは}"
 
 _BY_TAG: dict[str, type[Part]] = {
     f"<{part.__name__}>": part
@@ -51,6 +50,25 @@ _BY_KEY: dict[str, type[Part]] = {
     "late": Late,
     "links": Links,
 }
+_EXAMPLES = {
+    "enter": "{on: order.placed}",
+    "exit": "{on: order.placed}",
+    "goal": "{on: order.placed, within: 14d}",
+    "schedule": "{at: 2026-12-24 10:00}",
+    "quiet_hours": '{from: "21:00", to: "09:00"}',
+    "caps": "{messages: 1, within: 1d}",
+    "budget": "{messages: 5000}",
+    "late": "{after: 2h, then: skip}",
+    "links": "{per: person}",
+    "on": "order.placed",
+    "keyword": "[クーポン, coupon]",
+    "answers": "[はい, いいえ]",
+    "messages": f"{{its-name: [{_OBJECT}]}}",
+    "split": "{a: 50, b: 50}",
+    "set": "{favourite: tea}",
+}
+"""What an author could have written where a mapping or a list of them belongs."""
+_SHAPES = ("model_type", "model_attributes_type", "dict_type", "tuple_type")
 _WRITTEN: dict[type[Part], tuple[str, ...]] = {
     UntilWeekday: ("until",),
     Tag: ("tag", "untag"),
@@ -81,9 +99,10 @@ def said(complaint: Any, document: object) -> Any:
         case "union_tag_invalid" if loc[-1:] != ("[key]",):
             return _reworded(complaint, _unknown_step(value_at(document, as_written(loc))))
         case "literal_error":
-            known = str((complaint.get("ctx") or {}).get("expected", "")).replace(" or ", ", ").split(", ")
-            hint = nearest(str(complaint["input"]), [word.strip("'") for word in known])
-            return _reworded(complaint, complaint["msg"] + did_you_mean(hint))
+            hint = did_you_mean(nearest(str(complaint["input"]), words_of_literal(complaint.get("ctx") or {})))
+            return _reworded(complaint, plain_words(complaint) + hint)
+        case kind if kind in _SHAPES and (words := _shape(kind, as_written(loc))):
+            return _reworded(complaint, words)
     return complaint
 
 
@@ -108,6 +127,23 @@ def value_at(document: object, path: list[str | int]) -> object:
         else:
             return None
     return value
+
+
+def _shape(kind: str, path: list[str | int]) -> str | None:
+    """What to write where something else stands than the mapping or the list that belongs there."""
+    match path:
+        case []:
+            return _CAMPAIGN
+        case ["messages", _]:
+            return f"write a list of LINE's message objects here, for example `[{_OBJECT}]`"
+        case ["messages", _, int()]:
+            return f"write a message object of LINE's as a mapping, for example `{_OBJECT}`"
+        case ["steps", *_] if kind == "tuple_type" and path[-1] != "answers":
+            return _STEP_LIST
+        case [*_, "when" | "if"]:
+            return _CONDITION
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    return f"write it as `{_EXAMPLES[key]}`" if key in _EXAMPLES else None
 
 
 def _reworded(complaint: Any, words: str) -> Any:

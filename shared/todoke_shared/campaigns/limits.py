@@ -26,6 +26,12 @@ class QuietHours(Part):
             raise ValueError("quiet hours end when they begin; give two times, or write `quiet_hours: none`")
         return end
 
+    def show(self, at: time) -> bool:
+        """Whether clocks that show this local time show quiet hours."""
+        if self.start < self.end:
+            return self.start <= at < self.end
+        return at >= self.start or at < self.end
+
 
 class Cap(Part):
     """At most `messages` to one person within any such period."""

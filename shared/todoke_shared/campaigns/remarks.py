@@ -9,6 +9,7 @@ from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.steps import Ask, If, Send, Step, Stop, branches_of, walk
 from todoke_shared.conditions import All, Any_, Compare, Condition, Not, parse_condition
 from todoke_shared.conditions.attributes import ANSWER_PREFIX
+from todoke_shared.contracts.ec_events import CATALOGUE_TYPES
 
 _YEN = 3
 """About what LINE asks in Japan for a message beyond the month's quota, at most (LINE-API.md: quota)."""
@@ -31,6 +32,10 @@ def remarks(campaign: Campaign) -> Iterator[str]:
         yield (
             f"messages that fall early into the quiet hours ({format_duration(length_of(quiet))}) are dropped, "
             f"for they expire after {format_duration(campaign.expires)}"
+        )
+    for name in sorted(CATALOGUE_TYPES & campaign.enter.event_types):
+        yield (
+            f"`{name}` is about a product: it brings in only whom the shop names as its `subject`, and so mostly nobody"
         )
     yield from _answers_nobody_can_give(campaign)
 

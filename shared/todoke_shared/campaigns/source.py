@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from todoke_shared.campaigns.checks import cross_mistakes
-from todoke_shared.campaigns.hints import WORDS, as_written, said, without_echoes
+from todoke_shared.campaigns.hints import as_written, said, without_echoes
 from todoke_shared.campaigns.mending import mended
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.complaints import LEFT_EMPTY, left_empty
 from todoke_shared.yaml_files import (
     Document,
     FileMistakesError,
@@ -32,13 +33,16 @@ def no_further_check(_: Campaign) -> Iterable[tuple[Place, str]]:
 def load_campaign(file: Path, check: Check = no_further_check) -> Campaign:
     """Read one campaign. FileMistakesError lists every mistake in it, those that `check` finds among them."""
     document = read_document(file)
+    empty = [document.mistake(place, LEFT_EMPTY) for place in left_empty(document.value)]
     try:
         campaign = _read(document.value)
     except ValidationError as error:
         complaints = list(without_echoes(complaints_of(error)))
-        told = document.mistakes([said(one, document.value) for one in complaints], WORDS, as_written)
+        told = document.mistakes([said(one, document.value) for one in complaints], {}, as_written)
+        places = {one.where for one in told}
+        told += (one for one in empty if one.where not in places)
         raise FileMistakesError(_by_line([*told, *_in_the_rest(document, complaints, check)])) from None
-    if further := [document.mistake(path, what) for path, what in _checked(campaign, check)]:
+    if further := [*empty, *(document.mistake(path, what) for path, what in _checked(campaign, check))]:
         raise FileMistakesError(_by_line(further))
     return campaign
 

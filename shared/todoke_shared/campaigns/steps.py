@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
     Discriminator,
     Field,
     StringConstraints,
@@ -34,7 +35,17 @@ Place = tuple[str | int, ...]
 Answer = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 TagName = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Share = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
-Value = str | int | float | bool | list[str]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str | int | float | bool) or (
+        isinstance(value, list) and all(isinstance(one, str) for one in value)
+    ):
+        return value
+    raise ValueError("an attribute is a text, a number, true or false, or a list of texts; put a date in quotes")
+
+
+Value = Annotated[str | int | float | bool | list[str], BeforeValidator(_plain)]
 """What an attribute of a person can be."""
 
 _SPECIAL_ATTRIBUTES = {

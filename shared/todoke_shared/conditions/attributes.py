@@ -92,6 +92,7 @@ ATTRIBUTES: dict[str, Attribute] = {
     "city": Attribute("text", "the city"),
     "job": Attribute("text", "the occupation"),
     "language": Attribute("text", "the language"),
+    "tier": Attribute("text", "the tier of membership"),
     "interests": Attribute("texts", "the interests told"),
     "worries": Attribute("texts", "the worries told"),
     "tags": Attribute("tags", "the tags that the person bears now"),

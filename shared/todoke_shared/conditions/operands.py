@@ -78,7 +78,17 @@ def one_of_these(value: str, path: Path, known: Collection[str], what: str) -> s
     if value in known:
         return value
     matches = get_close_matches(value, known, n=1, cutoff=0.5)
-    raise ConditionError(path, f"unknown {what} `{value}`" + did_you_mean(matches[0] if matches else None))
+    hint = did_you_mean(matches[0] if matches else None) or f"; write its file, and `todoke {what}s publish` it first"
+    raise ConditionError(path, f"unknown {what} `{value}`{hint}")
+
+
+def _one_of_few(value: Any, path: Path, known: Collection[str], what: str) -> str:
+    text = read_text(value, path)
+    if text in known:
+        return text
+    matches = get_close_matches(text, known, n=1, cutoff=0.5)
+    hint = did_you_mean(matches[0] if matches else None)
+    raise ConditionError(path, f"unknown {what} `{text}`; use one of {', '.join(known)}{hint}")
 
 
 def _flag(value: Any, path: Path) -> bool:
@@ -105,10 +115,8 @@ def _region(value: Any, path: Path) -> str:
 
 _READERS: dict[Kind, Callable[[Any, Path], Scalar]] = {
     "text": read_text,
-    "gender": lambda value, path: one_of_these(read_text(value, path), path, GENDERS, "gender"),
-    "subscription": lambda value, path: one_of_these(
-        read_text(value, path), path, SUBSCRIPTION_STATES, "state of a subscription"
-    ),
+    "gender": lambda value, path: _one_of_few(value, path, GENDERS, "gender"),
+    "subscription": lambda value, path: _one_of_few(value, path, SUBSCRIPTION_STATES, "state of a subscription"),
     "flag": _flag,
     "whole": read_number,
     "count": read_number,

@@ -37,7 +37,8 @@ class _Reader:
             return Not(self.condition(body, path))
         attribute = find(key) if isinstance(key, str) else None
         if attribute is None:
-            raise ConditionError(path, f"unknown attribute `{key}`" + did_you_mean(nearest(str(key))))
+            hint = did_you_mean(nearest(str(key))) or "; docs/conditions.md lists all there are"
+            raise ConditionError(path, f"unknown attribute `{key}`{hint}")
         if attribute.kind == "segment":
             return self._segments(body, path)
         if key.startswith(EVENT_PREFIX) and not self.events:

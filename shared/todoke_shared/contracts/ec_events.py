@@ -7,7 +7,8 @@ Anything else a shop wants to tell is `custom.*`.
 
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
+from pydantic.config import JsonDict
 
 from todoke_shared.contracts.ec_data import (
     MAX_CONTEXT_BYTES,
@@ -42,7 +43,8 @@ from todoke_shared.contracts.ec_identity import (
     check_identity,
 )
 from todoke_shared.contracts.envelope import CloudEvent, bad_message
-from todoke_shared.contracts.subjects import check_subject
+from todoke_shared.contracts.rules import given
+from todoke_shared.contracts.subjects import SUBJECT, check_subject
 from todoke_shared.errors import BadMessageError
 
 __all__ = [
@@ -148,8 +150,22 @@ IDENTITY_TYPES = frozenset(type_ for type_, model in DATA_MODELS.items() if issu
 """To ask for the type costs nothing; to ask whether data is of a pydantic model that it is not, 0.3 µs."""
 
 
+_ANY_TYPE: JsonDict = {"anyOf": [{"enum": [*sorted(EVENT_TYPES)]}, {"pattern": r"^custom\."}]}
+_ABOUT_A_PRODUCT: JsonDict = {"properties": {"type": {"enum": [*sorted(CATALOGUE_TYPES)]}}}
+_SOMEBODY: JsonDict = {"anyOf": [{"pattern": f"^({SUBJECT})$"}, {"type": "null"}]}
+
+
 class EcEvent(CloudEvent):
     """A shop event as the topic holds it. `check_event` holds its type and data against the vocabulary."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {"properties": {"type": _ANY_TYPE, "subject": _SOMEBODY}},
+                {"anyOf": [_ABOUT_A_PRODUCT, given("subject")]},
+            ]
+        }
+    )
 
 
 class Told(Protocol):

@@ -20,7 +20,8 @@ from todoke_shared.contracts.json_values import MAX_DEPTH, check_json, field_pat
 from todoke_shared.errors import BadMessageError
 from todoke_shared.ids import event_key
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """The name of a shop, an account or a campaign: it stands in ids, topics' keys and URLs."""
 
 

@@ -3,10 +3,11 @@
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.requests import Lane
+from todoke_shared.contracts.rules import given
 
 OutcomeState = Literal["accepted", "held", "dropped", "failed", "unknown", "clicked"]
 Via = Literal["push", "multicast", "reply"]
@@ -20,6 +21,10 @@ class Outcome(Contract):
     `clicked`: its link to `url` was followed; a second time within the same minute is the same click. Where all copies
     of a message share a link, nobody knows in which it was followed: then there is no `message`, and each time counts.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"allOf": [{"anyOf": [given("message"), {"properties": {"state": {"const": "clicked"}}}]}]}
+    )
 
     schema_version: Literal[1] = 1
     id: UUID

@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.json_values import CARRIED_DEPTH
+from todoke_shared.contracts.rules import exactly_one
 from todoke_shared.jsons import dumps
 
 Lane = Literal["transactional", "marketing"]
@@ -46,6 +47,8 @@ class CrowdRequest(Contract):
     one; no message in it is asked for anywhere else.
     """
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("template", "messages"))
+
     schema_version: Literal[1] = 1
     id: UUID
     shop: Name = "main"
@@ -74,6 +77,7 @@ class MessageRequest(Contract):
     `due_at` is when the campaign owed it; `expires_at` when it is no longer useful.
     """
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("template", "messages", "rich_menu"))
     deepest: ClassVar[int] = CARRIED_DEPTH
 
     schema_version: Literal[1] = 1

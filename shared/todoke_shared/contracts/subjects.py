@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from todoke_shared.errors import BadMessageError
 
-_SUBJECT = re.compile(r"customer:.{1,255}|visitor:.{1,255}|line:[a-z0-9][a-z0-9_-]{0,62}:U[0-9a-f]{32}", re.DOTALL)
+SUBJECT = r"customer:[\s\S]{1,255}|visitor:[\s\S]{1,255}|line:[a-z0-9][a-z0-9_-]{0,62}:U[0-9a-f]{32}"
+_SUBJECT = re.compile(SUBJECT)
 
 
 def check_subject(subject: str | None, *, field: str = "subject") -> str:

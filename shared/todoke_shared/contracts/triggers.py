@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from todoke_shared.contracts.envelope import Contract, Instant, Name
 from todoke_shared.contracts.json_values import CARRIED_DEPTH
+from todoke_shared.contracts.rules import exactly_one
 
 TriggerKind = Literal["enter", "exit", "goal", "answer", "refused"]
 LONGEST_KEY = 255
@@ -31,6 +32,7 @@ class TriggerRecord(Contract):
     tells the decision log of a call that the campaign's `when` was against.
     """
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("person", "subject"))
     deepest: ClassVar[int] = CARRIED_DEPTH
 
     schema_version: Literal[1] = 1

@@ -21,10 +21,13 @@ from todoke_shared.yaml_files import (
     yaml_files,
 )
 
-_WORDS = {
-    "model_type": "write a segment as a mapping that starts with `segment: its-name`",
+_SEGMENT = {"model_type": "write a segment as a mapping that starts with `segment: its-name`"}
+_CLASSES = {
+    "tuple_type": "write the five classes as a list, each as `- class: its-name` with a `when`",
+    "model_type": "write a class as `- class: its-name`, with a `when`",
     "literal_error": "a class is one of best, good, problem, sleeping, general",
 }
+_WHEN = {"dict_type": "write a condition as a mapping, for example `{friend: true}`"}
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,8 @@ def _read(file: Path) -> Iterator[_Found]:
             segment = Segment.model_validate(document.value)
             yield _Found(segment, document, ("when",), segment.when)
     except ValidationError as error:
-        complaints = document.mistakes(complaints_of(error), _WORDS)
-        raise FileMistakesError([_of_the_file(mistake) for mistake in complaints]) from None
-
-
-def _of_the_file(mistake: Mistake) -> Mistake:
-    # "(the whole record)" is what a topic's reader calls it.
-    whole = mistake.where.startswith("(")
-    return Mistake(mistake.file, mistake.line, "the file" if whole else mistake.where, mistake.what)
+        words = _CLASSES if isinstance(document.value, dict) and "classes" in document.value else _SEGMENT
+        raise FileMistakesError(document.mistakes(complaints_of(error), words | _WHEN)) from None
 
 
 def _named_twice(found: Iterable[_Found]) -> Iterator[Mistake]:

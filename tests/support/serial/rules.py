@@ -124,7 +124,7 @@ def _document(name: str, enter: dict[str, Any], *exits: dict[str, Any], account:
 
 
 PLANS = (
-    Plan("welcome", _on("line.follow")),
+    Plan("welcome", _on("line.follow", fires=lambda _, told: told.account == "main")),
     Plan("order-confirmation", _on("order.placed"), per="order"),
     Plan(
         "cart-abandonment",

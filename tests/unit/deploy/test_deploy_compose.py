@@ -241,7 +241,7 @@ def test_sending_to_line_changes_only_what_it_must(services: dict[str, Table]) -
     """The second file leaves the simulator out, names LINE's address and the accounts, and knows every variable."""
     [document] = documents(COMPOSE_LINE)
     changed = {name: table(service) for name, service in table(document["services"]).items()}
-    assert set(changed) == {"simulator", "ingest", "scheduler", "dispatcher"}
+    assert set(changed) == {"simulator", "migrate", "ingest", "scheduler", "dispatcher"}
     assert changed["simulator"] == {"profiles": ["simulator"]}
     assert at(services["dispatcher"], "depends_on", "simulator", "required") is False
     for name in ("ingest", "scheduler", "dispatcher"):
@@ -251,6 +251,9 @@ def test_sending_to_line_changes_only_what_it_must(services: dict[str, Table]) -
         assert given["TODOKE_CONFIG"] in [mount["target"] for mount in mounts]
         assert all(mount["read_only"] is True for mount in mounts)
     assert environment(changed["dispatcher"])["TODOKE_LINE_API_URL"] == "https://api.line.me"
+    config = environment(changed["ingest"])["TODOKE_CONFIG"]
+    assert environment(changed["migrate"]) == {"TODOKE_CONFIG": config}
+    assert [table(mount)["target"] for mount in items(changed["migrate"]["volumes"])] == [config], "and no secret"
 
 
 def test_the_example_of_the_accounts_file_is_valid_and_names_files_below_the_mount() -> None:

@@ -100,6 +100,18 @@ def test_what_was_claimed_before_it_opened_does_not_go_out() -> None:
     assert not breakers.is_closed("main")
 
 
+def test_what_is_claimed_while_it_opens_comes_back_unsent() -> None:
+    """The claim asked for room before, and commits after: its messages are due again at once, not after their lease."""
+    breakers = opened()
+    late = [attempt(), attempt()]
+    breakers.claimed("main", late)
+    assert not any(breakers.lets(each) for each in late)
+    for each in late:
+        breakers.tell(each, NotSent(), NOON)
+    breakers.called("main", NOON, answered=True)
+    assert breakers.room("main", 9) == 1, "none of them was taken for the probe"
+
+
 def test_only_the_probe_tells_whether_line_is_back() -> None:
     """Answers to what was asked before it opened come in late, for better or worse, and change nothing."""
     breakers = opened()
@@ -123,6 +135,15 @@ def test_a_probe_that_missed_its_slot_is_made_up_for_at_once() -> None:
     assert breakers.room("main", 9) == 0
     breakers.tell(probe, NotSent(), NOON)
     assert breakers.room("main", 9) == 1
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=2), timedelta(hours=1)])
+def test_a_clock_that_is_set_back_keeps_it_open_no_longer(back: timedelta) -> None:
+    """LINE is called again at once, and not when the clock is where it was."""
+    breakers = opened()
+    breakers.called("main", NOON, answered=False)
+    assert breakers.to_call(NOON) == []
+    assert breakers.to_call(NOON - back) == ["main"]
 
 
 def test_an_opening_and_a_closing_are_told_once(caplog: pytest.LogCaptureFixture) -> None:

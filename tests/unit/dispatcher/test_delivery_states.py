@@ -244,6 +244,19 @@ def test_the_keys_life_counts_from_the_first_attempt_that_line_may_have_taken() 
     assert third.first_attempt_at == later
 
 
+def test_a_message_that_line_keeps_putting_off_slows_the_others_less_and_less() -> None:
+    """Each 429 rests the whole account: for one person to whom LINE sends no more, a few in ten minutes and no more."""
+    put_off, asked, at = delivery(), [], NOON
+    while at < NOON + timedelta(minutes=10):
+        asked.append(at)
+        sent = begin_attempt(put_off, b"{}", wall=at, lease=LEASE, month=month_of(at))
+        put_off = conclude(put_off, sent, TooFast(), wall=at, jitter=0.0)
+        assert put_off.next_attempt_at is not None
+        at = put_off.next_attempt_at
+    assert timedelta(seconds=1) <= asked[1] - asked[0] <= timedelta(seconds=2)
+    assert len(asked) <= 12
+
+
 def test_a_retry_never_waits_beyond_the_life_of_its_key() -> None:
     """It comes up at 23 h at the latest, to be listed as unknown."""
     sent = attempt(delivery())

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from todoke_dispatcher.domain.menus import judge_menu
 from todoke_dispatcher.domain.verdict import (
     HAD_IT,
     Accepted,
@@ -36,6 +37,16 @@ def test_409_is_accepted_with_the_id_of_the_request_that_was() -> None:
 def test_a_200_that_is_not_lines_is_unclear(body: bytes, request_id: str | None) -> None:
     """A proxy's page must not count as a delivered message; the retry finds out with the same key."""
     assert isinstance(judge(Answer(200, body, request_id)), Unclear)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 409])
+@pytest.mark.parametrize("body", [b"<html>Bad Request</html>", b"", b"\xff", b"[]"])
+def test_a_refusal_that_is_not_lines_is_unclear(status: int, body: bytes) -> None:
+    """A proxy's 400 loses no message, its 403 stops no channel, and its 409 is no acceptance."""
+    verdict = judge(Answer(status, body))
+    assert verdict == Unclear(f"LINE {status} without LINE's own answer")
+    assert not isinstance(judge(Answer(status, body, "LINE's id")), Unclear)
+    assert judge_menu(Answer(404, body), "member") == Unclear("LINE 404")
 
 
 def test_400_is_refused_with_lines_words() -> None:

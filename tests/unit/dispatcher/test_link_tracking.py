@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.unit.shared.campaign_files import campaign_of
-from todoke_dispatcher.domain.linking import LONGEST_BASE, LeftAloneError, Marked, Tracker, Tracking, hosts_named, mark
-from todoke_dispatcher.domain.links import LinkRefusedError, redirect_url
+from todoke_dispatcher.domain.linking import LeftAloneError, Marked, Tracker, Tracking, hosts_named, mark
+from todoke_dispatcher.domain.links import LONGEST_BASE, LinkRefusedError, redirect_url
 from todoke_dispatcher.domain.rendering import content_of, render
 from todoke_dispatcher.settings import DispatcherSettings
 from todoke_shared.campaigns.model import Campaign

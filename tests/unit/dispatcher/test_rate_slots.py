@@ -69,7 +69,29 @@ def test_one_taker_alone_reaches_95_percent_of_lines_limit() -> None:
     assert len(given) / seconds >= 1900
 
 
-def test_a_slot_may_be_used_for_50_ms_and_no_longer() -> None:
+@pytest.mark.parametrize("per_second", [1, 2, 4, 5, 200, 2000])
+def test_every_rate_sends(per_second: int) -> None:
+    """One a second, too, whose slots are further apart than the horizon: ten seconds, at least nine of ten."""
+    given = slots_of(per_second, [(100_000, 500)] * 100)
+    assert 9 * per_second <= len(given) <= 10 * per_second
+
+
+@pytest.mark.parametrize("per_second", [1, 200, 2000])
+@pytest.mark.parametrize("back", [timedelta(seconds=5), timedelta(hours=1), timedelta(days=400)])
+def test_a_clock_that_is_set_back_stops_sending_for_seconds(per_second: int, back: timedelta) -> None:
+    """Not until it is where it was; and what was given out before is long used when slots are given again."""
+    ahead = slots_of(per_second, [(0, 500)])[-1] - to_us(NOON)
+    tat, _ = take_slots(0, to_us(NOON), 500, spacing_us(per_second))
+    for tenth in range(40):
+        now = to_us(NOON - back) + tenth * 100_000
+        tat, slots = take_slots(tat, now, 500, spacing_us(per_second))
+        if slots.count:
+            assert tenth * 100_000 > ahead + LIFE_US
+            return
+    raise AssertionError("four seconds, and nothing was sent")
+
+
+def test_a_slot_may_be_used_for_40_ms_and_no_longer() -> None:
     """Later than that it could meet another second's requests."""
     assert not is_past(NOON, NOON - timedelta(seconds=1))
     assert not is_past(NOON, NOON + SLOT_LIFE)

@@ -1,11 +1,15 @@
 """Records of the request topics: into the ledger, or to the dead letters with a reason."""
 
+import json
+
 import pytest
 
-from tests.support.deliveries import NOON, delivery, message_named, record, request, user_named
+from tests.support.deliveries import NOON, crowd, delivery, message_named, record, request, user_named
+from todoke_dispatcher.adapters.stored_requests import read_stored
 from todoke_dispatcher.domain.delivery import State
 from todoke_dispatcher.handlers import outcome, read_requests
 from todoke_shared.contracts.outcomes import Outcome
+from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.kafka.dead_letters import dead_letters
 
 GOOD = request().to_json()
@@ -34,6 +38,37 @@ def test_a_bad_request_is_a_dead_letter_and_the_rest_flows_on(case: str) -> None
     assert field in letter.headers["todoke-field"]
     assert reason in letter.headers["todoke-reason"]
     assert user_named("one") not in str(dict(letter.headers))
+
+
+NEWS = {"campaign": "news", "version": "3", "message": "hello", "variables": {"points": 12}}
+ODD: list[tuple[bool, dict[str, object]]] = [
+    (False, {"due_at": 1_795_230_000}),
+    (True, {"due_at": "2026-11-21T10:00Z"}),
+    (False, {"person": f"urn:uuid:{message_named('person')}"}),
+    (False, {"template": NEWS, "messages": None}),
+    (True, {"template": NEWS, "messages": None}),
+]
+"""For one or for many: good by the contract, and none of it in the form that we write ourselves."""
+
+
+@pytest.mark.parametrize(("of_many", "odd"), ODD)
+def test_what_the_contract_takes_can_be_read_in_the_ledger(of_many: bool, odd: dict[str, object]) -> None:
+    """Whatever form a producer writes it in: else it would lie there unread for ever, or stop all recording."""
+    asked = json.loads((crowd("one", "two") if of_many else request()).to_json()) | odd
+    found = read_requests([record(json.dumps(asked).encode())], {"main"})
+    assert not found.bad
+    [value] = [each.value for each in found.messages] + [each.request_of(each.members[0]) for each in found.crowds]
+    kept = read_stored(value)
+    meant = MessageRequest.from_json(json.dumps(asked | {"id": str(message_named("one")), "to": kept.to}).encode())
+    assert (kept.due_at, kept.person, kept.to) == (meant.due_at, meant.person, user_named("one"))
+    assert MessageRequest.from_json(value).template == meant.template
+
+
+def test_what_can_be_read_is_kept_to_the_letter() -> None:
+    """The producer's own words, and its fields that we do not know."""
+    value = GOOD[:-1] + b', "added_in_v9": 1}'
+    [found] = read_requests([record(value)], {"main"}).messages
+    assert found.value == value
 
 
 def test_an_outcome_tells_whose_message_it_was_and_why() -> None:

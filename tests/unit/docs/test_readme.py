@@ -39,7 +39,7 @@ PAGES = [
 CAMPAIGN_PAGES = [ROOT / "docs" / "campaigns.md", ROOT / "docs" / "ja" / "campaigns.md"]
 PARTS = (Goal, Every, PerField, AgainAfter, QuietHours, Cap, Late, Ask, Emit, OnDay, OnDate)
 CONDITION_PAGES = [ROOT / "docs" / "conditions.md", ROOT / "docs" / "ja" / "conditions.md"]
-WALKS = [ROOT / "README.md", ROOT / "docs" / "ja" / "getting-started.md"]
+WALKS = [ROOT / "docs" / "getting-started.md", ROOT / "docs" / "ja" / "getting-started.md"]
 """Pages that take a newcomer from nothing to a first message."""
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 EXAMPLE = ROOT / "docs" / "examples" / "sample-care.yaml"

@@ -167,6 +167,19 @@ def test_a_customer_as_shopify_exports_it(tmp_path: Path) -> None:
     assert event["data"]["accepts_marketing"] is True
 
 
+def test_what_a_segment_may_ask_of_a_customer_can_be_imported(tmp_path: Path) -> None:
+    """The job, interests, worries and tier that another tool knew; a cell of several is a list."""
+    heading = "会員ID,職業,趣味,お悩み,会員ステージ,会員ランク"
+    [event] = told(tmp_path, CUSTOMERS, heading, "77,看護師,茶道、コーヒー,乾燥|くすみ,ゴールド,常連")
+    assert event["data"] == {
+        "job": "看護師",
+        "interests": ["茶道", "コーヒー"],
+        "worries": ["乾燥", "くすみ"],
+        "tier": "ゴールド",
+        "tags": ["常連"],
+    }
+
+
 def test_a_customer_may_be_a_line_user_and_a_guest(tmp_path: Path) -> None:
     """The LINE user id is linked wherever it stands; the e-mail address only when asked, since nobody can unlink it."""
     lines = (

@@ -147,6 +147,15 @@ def test_a_keyword_is_said_to_the_campaigns_own_account() -> None:
     assert kinds([WORDS], sticker) == []
 
 
+@pytest.mark.parametrize("event", ["follow", "unfollow", "message", "postback", "accountLink"])
+def test_what_comes_to_an_account_concerns_its_own_campaigns(event: str) -> None:
+    """Who follows one brand is welcomed by it alone; a block of one ends nothing of the other, nor reaches its goal."""
+    on = {"on": f"line.{event}"}
+    brands = [campaign(on, name=name, account=name, goal=on, exit=on) for name in ("tea", "coffee")]
+    assert sorted(kinds(brands, line(event, 1, account="tea"))) == [("tea", "enter"), ("tea", "exit"), ("tea", "goal")]
+    assert kinds(brands, line(event, 1, account="third")) == []
+
+
 def test_a_keyword_campaign_has_its_filter_and_its_exit_like_any_other() -> None:
     """Both are asked of the same message; the end comes first."""
     filtered = campaign(

@@ -112,6 +112,25 @@ def test_a_mistake_names_its_place_and_shows_no_secret(tmp_path: Path, text: str
         ),
         ("accounts: {}\nshops: {main: {eccube: {webhook_secrets: [env:A]}}}", "url is missing; see docs/eccube.md"),
         ("accounts: {}\nshops: {main: {link_hosts: [x]}}", "shops.main.link_hosts.0: must be a host such as"),
+        (
+            "accounts: {}\nshops: {main: {quiet_hours: none}}",
+            'shops.main.quiet_hours must be a mapping such as {from: "21:00", to: "09:00"}; without it there are none; '
+            "see docs/campaigns.md",
+        ),
+        ("accounts: {}\nshops: {main: {caps: 3}}", "must be a list such as [{messages: 1, within: 1d}]; see docs/camp"),
+        (
+            "accounts: {main: {channel_secrets: [env:A], access_token: env:A, monthly_limit: }}",
+            "accounts.main.monthly_limit: nothing stands here; write a value, or leave the key out",
+        ),
+        ("accounts: {Main: {access_token: env:A}}", "accounts.Main: use lower-case letters, digits, - and _"),
+        (
+            "accounts: {main: {channel_secrets: [env:A], access_token: env:A, monthly_limit: -3}}",
+            "accounts.main.monthly_limit: write a number of at least 0",
+        ),
+        (
+            "accounts: {main: {channel_secrets: [env:A], access_token: env:A, channel_id: x}}",
+            "accounts.main.channel_id: write a text of the form ^[0-9]{1,20}$",
+        ),
         ("accounts: {main: {channel_secrets: [env:GONE], access_token: env:GONE}}", "accounts.main: set the env"),
     ],
 )

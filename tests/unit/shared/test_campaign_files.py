@@ -122,14 +122,18 @@ messages:
     ("old", "new", "told"),
     [
         ("campaign: second-visit\n", "", "1: campaign: this key is needed"),
-        ("class: marketing", "class: loud", "2: class: Input should be 'transactional' or 'marketing'"),
+        ("class: marketing", "class: loud", "2: class: use one of transactional, marketing"),
         (
             "  per: order",
             "  pre: order",
             "5: enter.pre: nobody reads this key; check its spelling; did you mean `per`?",
         ),
-        ("  on: order.delivered", "  on:", "4: enter.on: write a list here"),
-        ("when: {event.amount: {at_least: 3000}}", "when: [1]", "6: enter.when: write a mapping here"),
+        ("  on: order.delivered", "  on:", "4: enter.on: write it as `order.placed`"),
+        (
+            "when: {event.amount: {at_least: 3000}}",
+            "when: [1]",
+            "6: enter.when: write a condition as a mapping, for example `{friend: true}`",
+        ),
         (
             "event.amount:",
             "evnt.amount:",
@@ -155,13 +159,22 @@ messages:
             "  - 7d",
             f"8: steps[0]: write a step as `wait: 1h` or `send: message-name`; its first word is one of {STEPS}",
         ),
-        ("send: ask-for-review", "send: 5", "9: steps[1].send: write a text here"),
+        (
+            "send: ask-for-review",
+            "send: 5",
+            "9: steps[1].send: write a text here; put a number, true or false in quotes",
+        ),
         (
             "send: ask-for-review",
             "send: ask",
             "9: steps[1].send: no message has this name; add it under `messages`, or send one of those there",
         ),
-        ("{type: text, text: いかがでしたか？}", "text", "12: messages.ask-for-review[0]: write a mapping here"),
+        (
+            "{type: text, text: いかがでしたか？}",
+            "text",
+            "12: messages.ask-for-review[0]: write a message object of LINE's as a mapping, for example "
+            "`{type: text, text: こんにちは}`",
+        ),
         ("class:", "1: 2\nclass:", "2: [1]: a key here must be a text; put it in quotes"),
     ],
 )
@@ -173,9 +186,9 @@ def test_a_mistake_is_told_with_its_line_its_place_and_a_remedy(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "1: (the whole record): write a campaign as a mapping that starts with `campaign: its-name`"),
-        ("- a\n- b\n", "1: (the whole record): write a campaign as a mapping that starts with `campaign: its-name`"),
-        ("hello", "1: (the whole record): write a campaign as a mapping that starts with `campaign: its-name`"),
+        ("", "1: the file: write a campaign as a mapping that starts with `campaign: its-name`"),
+        ("- a\n- b\n", "1: the file: write a campaign as a mapping that starts with `campaign: its-name`"),
+        ("hello", "1: the file: write a campaign as a mapping that starts with `campaign: its-name`"),
         ("a: 1\nb: [1\nc: 2\n", "3: the file: expected ',' or ']', but got ':'"),
         ("a: 1\n\tb: 2\n", "2: the file: found character '\\t' that cannot start any token"),
         (GOOD + "class: marketing\n", '13: the file: found duplicate key "class" with value "marketing"'),

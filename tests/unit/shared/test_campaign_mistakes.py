@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.shared.campaign_files import WHOLE, mistakes_in, whole_with
+from todoke_shared.campaigns.source import load_campaign
 
 HEAD = """\
 campaign: care
@@ -43,6 +44,8 @@ def steps(*lines: str) -> str:
          "a campaign that only other systems start"),
         ("  on: line.message", "  on: line.postback", "10: enter.keyword: `keyword` is read of `line.message` alone; "
          "write `on: line.message`, or leave it out"),
+        ("keyword: [クーポン, coupon]", "keyword: []", "10: enter.keyword: write at least one keyword; without this "
+         "key any message brings its writer in"),
         ("keyword: [クーポン, coupon]", "keyword: [' ']", "10: enter.keyword: "
          "a keyword is a text of at least one character"),
         ("keyword: [クーポン, coupon]", "postback: menu=1", "10: enter.postback: `postback` is read of "
@@ -72,14 +75,14 @@ def steps(*lines: str) -> str:
         ('{from: "22:00", to: "08:00"}', '{from: "22:00", to: "22:00"}', "25: quiet_hours.to: quiet hours end when "
          "they begin; give two times, or write `quiet_hours: none`"),
         ("{messages: 1, within: 1d}", "{messages: 0, within: 1d}", "27: caps[0].messages: "
-         "Input should be greater than or equal to 1"),
+         "write a number of at least 1"),
         ("{messages: 1, within: 1d}", "{messages: 1, within: 400d}", "27: caps[0].within: "
          "a cap counts over 1m to 366d"),
-        ("consent: required", "consent: requird", "29: consent: Input should be 'marketing', 'required' or 'none'; "
+        ("consent: required", "consent: requird", "29: consent: use one of marketing, required, none; "
          "did you mean `required`?"),
         ("expires: 1d", "expires: 99999d", "30: expires: no message is of use for 99999d; write at most 3650d"),
-        ("then: skip}", "then: skp}", "31: late.then: Input should be 'send' or 'skip'; did you mean `skip`?"),
-        ("running: move", "running: movee", "32: running: Input should be 'finish' or 'move'; did you mean `move`?"),
+        ("then: skip}", "then: skp}", "31: late.then: use one of send, skip; did you mean `skip`?"),
+        ("running: move", "running: movee", "32: running: use one of finish, move; did you mean `move`?"),
         ("running: move", "runing: move", "32: runing: nobody reads this key; check its spelling; "
          "did you mean `running`?"),
         ("answers: [乾燥肌, 脂性肌]", "answers: []", "39: steps[2].answers: a question has 1 to 13 answers, "
@@ -107,18 +110,32 @@ def steps(*lines: str) -> str:
          "or [] for none"),
         ("untag: new", "untag: new\n    if: {friend: true}", "53: steps[6].if: only `send` has a condition of its own; "
          "write `- if: {…}` and put this step under its `then:`"),
+        ("{favourite: tea, cups: 3, loves: [tea], member: true}", "{favourite: null}", "53: steps[7].set.favourite: "
+         "an attribute is a text, a number, true or false, or a list of texts; put a date in quotes"),
+        ("{favourite: tea, cups: 3, loves: [tea], member: true}", "favourite", "53: steps[7].set: "
+         "write it as `{favourite: tea}`"),
+        ("{favourite: tea, cups: 3, loves: [tea], member: true}", "{}", "53: steps[7].set: "
+         "at least 1 of them must stand here"),
+        ('{from: "22:00", to: "08:00"}', "22:00-08:00", '25: quiet_hours: write it as `{from: "21:00", to: "09:00"}`'),
+        ("{messages: 5000, yen: 10000}", "5000", "65: budget: write it as `{messages: 5000}`"),
+        ("{after: 2h, then: skip}", "skip", "31: late: write it as `{after: 2h, then: skip}`"),
+        ("  - on: order.cancelled", "  - order.cancelled", "15: exit[0]: write it as `{on: order.placed}`"),
+        ("  - if: {points: {at_least: 500}}", "  - if: points", "41: steps[3].if: write a condition as a mapping, "
+         "for example `{friend: true}`"),
+        ("    b: []", "    b: {send: first}", "50: steps[4].b: write a list of steps here, for example "
+         "`[send: its-name]`"),
         ("{favourite: tea, cups: 3, loves: [tea], member: true}", "{tags: [a]}", "53: steps[7].set: `tags` cannot be "
          "set: write `tag: name` or `untag: name`, which leave the other tags as they are"),
         ("{messages: 5000, yen: 10000}", "{}", "65: budget: a budget has `messages`, `yen`, or both; "
          "for example {messages: 5000}"),
         ("{messages: 5000, yen: 10000}", "{messages: 0}", "65: budget.messages: "
-         "Input should be greater than or equal to 1"),
+         "write a number of at least 1"),
         ("{messages: 5000, yen: 10000}", "{message: 5000}", "65: budget.message: nobody reads this key; "
          "check its spelling; did you mean `messages`?"),
         ("{messages: 5000, yen: 10000}", "{yen: 2.5}", "65: budget.yen: write a whole number here"),
         ("emit: custom.care-finished", "emit: order.placed", "56: steps[10].emit: a campaign tells events of your own: "
          "write `custom.` and a name"),
-        ("stop: true", "stop: yes", "58: steps[11].stop: Input should be True"),
+        ("stop: true", "stop: yes", "58: steps[11].stop: write true here, or leave this out"),
         ("  - wait: 1h", "  - wait: {until: fridy 12:00}", "34: steps[0].wait: unknown day `fridy`; use one of monday, "
          "tuesday, wednesday, thursday, friday, saturday, sunday; did you mean `friday`?"),
         ("  - wait: 1h", "  - wait: {until: friday}", "34: steps[0].wait.until: write a time of day as hours and "
@@ -133,8 +150,8 @@ def steps(*lines: str) -> str:
          "(-) or after, for example -7d or 3d"),
         ("  - wait: 1h", "  - wait: 1h\n    until: friday", "35: steps[0].until: nobody reads this key; "
          "check its spelling"),
-        ("{per: person, except: [app.shop.example]}", "persons", "64: links.per: Input should be 'person', 'message' "
-         "or 'off'; did you mean `person`?"),
+        ("{per: person, except: [app.shop.example]}", "persons", "64: links.per: use one of person, message, off; "
+         "did you mean `person`?"),
         ("{per: person, except:", "{per: person, expect:", "64: links.expect: nobody reads this key; check its "
          "spelling; did you mean `except`?"),
         ("[app.shop.example]", "['https://']", "64: links.except[0]: write a host, or a host and the beginning of a "
@@ -154,6 +171,35 @@ def test_the_right_campaign_is_right(tmp_path: Path) -> None:
         mistakes_in(tmp_path, WHOLE)
 
 
+EMPTY = "nothing stands here; write a value, or leave the key out"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("  when: {friend: true}", "  when:", f"11: enter.when: {EMPTY}"),
+        ("    if: {orders.ever: false}", "    if:", f"36: steps[1].if: {EMPTY}"),
+        ('quiet_hours: {from: "22:00", to: "08:00"}', "quiet_hours:", f"25: quiet_hours: {EMPTY}"),
+        ("expires: 1d", "expires:", f"30: expires: {EMPTY}"),
+        ("{messages: 5000, yen: 10000}", "{messages: 5000, yen: }", f"65: budget.yen: {EMPTY}"),
+        ("{after: 2h, then: skip}", "{after: , then: skip}", "31: late.after: write a duration as a number and s, m, h "
+         "or d, for example 30m, 1h or 7d"),
+    ],
+)  # fmt: skip
+def test_a_key_with_nothing_behind_it_is_a_mistake(tmp_path: Path, old: str, new: str, told: str) -> None:
+    """An audience whose condition was forgotten would be everybody; each such key is told once."""
+    assert mistakes_in(tmp_path, whole_with(old, new)) == [told]
+
+
+def test_null_may_stand_in_what_is_not_ours(tmp_path: Path) -> None:
+    """LINE's own objects and the data of an event."""
+    text = whole_with("data: {score: 1}", "data: {score: null}").replace(
+        "text: はじめまして}", "text: はじめまして, x: null}"
+    )
+    (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
+    assert load_campaign(tmp_path / "campaign.yaml").campaign == "trial-care"
+
+
 @pytest.mark.parametrize(
     ("enter", "told"),
     [
@@ -166,6 +212,8 @@ def test_the_right_campaign_is_right(tmp_path: Path) -> None:
          "name; did you mean `date.contract`?"),
         ("{date: event.day, at: '10:00'}", "3: enter.date: `event.day` is no date; use `birthday`, or `date.` and its "
          "name"),
+        ("order.placed", "3: enter: write it as `{on: order.placed}`"),
+        ("{schedule: friday 12:00}", "3: enter.schedule: write it as `{at: 2026-12-24 10:00}`"),
         ("{date: birthday, at: '10:00', per: order}", "3: enter.per: a date or a schedule brings persons in, with no "
          "event behind them; use `per: person`"),
         ("{schedule: {every: fryday, at: '10:00'}}", "3: enter.schedule.every: unknown day `fryday`; use one of day, "
@@ -178,7 +226,7 @@ def test_the_right_campaign_is_right(tmp_path: Path) -> None:
          "or `last`"),
         ("{schedule: {at: '10:00'}}", "3: enter.schedule.at: write a local date and time, for example "
          "2026-12-24 10:00; it is of the campaign's `zone`"),
-        ("{schedule: {at: 2026-12-24 10:00}, rate: 0}", "3: enter.rate: Input should be greater than or equal to 1"),
+        ("{schedule: {at: 2026-12-24 10:00}, rate: 0}", "3: enter.rate: write a number of at least 1"),
     ],
 )  # fmt: skip
 def test_how_people_come_in_is_read_closely(tmp_path: Path, enter: str, told: str) -> None:

@@ -115,3 +115,12 @@ def test_quiet_hours_go_over_midnight() -> None:
     """From nine in the evening to nine in the morning are twelve hours, as from one to thirteen."""
     assert length_of(QuietHours.model_validate({"from": "21:00", "to": "09:00"})) == timedelta(hours=12)
     assert length_of(QuietHours.model_validate({"from": "01:00", "to": "13:30"})) == timedelta(hours=12.5)
+
+
+def test_an_event_about_a_product_brings_in_hardly_anybody() -> None:
+    """A restock names no person; an author who waits for one hears of it before nothing happens."""
+    assert said(enter={"on": ["order.placed", "product.restocked"]}) == [
+        "`product.restocked` is about a product: it brings in only whom the shop names as its `subject`, and so mostly "
+        "nobody"
+    ]
+    assert said(enter={"on": "product.viewed"}) == []

@@ -65,6 +65,7 @@ DAY = datetime.timedelta(days=1)
         ({"last_order": {"within": "36h"}}, Since("last_order", "within", 1.5 * DAY)),
         ({"last_seen": {"before": "30 m"}}, Since("last_seen", "before", DAY / 48)),
         ({"registered": {"known": False}}, Compare("registered", "known", False)),
+        ({"tier": {"one_of": ["gold", "platinum"]}}, Compare("tier", "one_of", ("gold", "platinum"))),
         ({"consent.marketing": True}, Compare("consent.marketing", "is", True)),
         ({"answer.Q 1": {"at_least": 3}}, Compare("answer.Q 1", "at_least", 3)),
         ({"segment": "sleepers"}, Segment("sleepers")),
@@ -80,7 +81,11 @@ def test_what_can_be_written(written: dict[str, Any], condition: Condition) -> N
     ("written", "path", "words"),
     [
         ({"gendr": "female"}, ["gendr"], "did you mean `gender`?"),
-        ({"gender": "femal"}, ["gender"], "unknown gender `femal`; did you mean `female`?"),
+        (
+            {"gender": "femal"},
+            ["gender"],
+            "unknown gender `femal`; use one of female, male, other; did you mean `female`?",
+        ),
         ({"profil.rank": 1}, ["profil.rank"], "did you mean `profile.rank`?"),
         ({"prefecture": "東京県"}, ["prefecture"], "unknown prefecture `東京県`; did you mean `東京都`?"),
         ({"prefecture": "kanagwa"}, ["prefecture"], "did you mean `神奈川県`?"),
@@ -125,12 +130,19 @@ def test_what_can_be_written(written: dict[str, Any], condition: Condition) -> N
         (
             {"subscription": "activ"},
             ["subscription"],
-            "unknown state of a subscription `activ`; did you mean `active`?",
+            "unknown state of a subscription `activ`; use one of active, cancelled; did you mean `active`?",
         ),
         ({"segment": "sleeper"}, ["segment"], "unknown segment `sleeper`; did you mean `sleepers`?"),
+        ({"segment": "lapsed"}, ["segment"], "`lapsed`; write its file, and `todoke segments publish` it first"),
         ({"segment": {"one_of": []}}, ["segment", "one_of"], "takes a list of names"),
         ({"segment": 5}, ["segment"], "write the name of a segment"),
         ({"event.amount": 5}, ["event.amount"], "there is none here"),
+        ({"gender": "女性"}, ["gender"], "unknown gender `女性`; use one of female, male, other"),
+        (
+            {"residence": "東京都"},
+            ["residence"],
+            "unknown attribute `residence`; docs/conditions.md lists all there are",
+        ),
         ({"profile.": 5}, ["profile."], "unknown attribute"),
     ],
 )

@@ -94,6 +94,7 @@ def test_one_name_is_one_segment(tmp_path: Path) -> None:
         ("class: good", "class: best", "1: the file: list each of the five classes once: best, good, problem, "),
         ("    when: {orders: {at_least: 5}}\n", "", "1: the file: `best` needs a `when`; only the last class may be "),
         ("at_least: 5", "atleast: 5", "3: classes[0].when.orders.atleast: unknown operator `atleast`"),
+        ("{orders: {at_least: 5}}", "often", "3: classes[0].when: write a condition as a mapping, for example `{fr"),
     ],
 )
 def test_mistakes_in_classes(tmp_path: Path, old: str, new: str, told: str) -> None:

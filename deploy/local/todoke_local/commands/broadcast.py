@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import asyncpg
 import typer
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from todoke_dispatcher.books import Books
@@ -33,6 +34,7 @@ from todoke_shared.campaigns.entering import Once
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.published import PublishedCampaign
 from todoke_shared.clock import Clock
+from todoke_shared.complaints import plain_words
 from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
 
@@ -55,7 +57,10 @@ class _OrSend(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_OrSend, no_args_is_help=True, help="Send a campaign with a schedule to its audience: `todoke broadcast FILE`."
+    cls=_OrSend,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Send a campaign with a schedule to its audience: `todoke broadcast FILE`.",
 )
 
 
@@ -85,7 +90,7 @@ def list_() -> None:
 
 @app.command("cancel")
 def cancel(name: Annotated[str, typer.Argument(help="A campaign, or the id of one broadcast")]) -> None:
-    """Stop broadcasts that are not over, at once. What the dispatcher has already is not taken back."""
+    """Stop broadcasts at once, and take back what LINE does not have yet; of one that was over within a day, too."""
     for words in asyncio.run(_cancel(LocalSettings(), name)):
         typer.echo(words)
 
@@ -158,7 +163,10 @@ def _going_at(campaign: Campaign, at: str, now: datetime) -> Campaign:
         raise ValueError("--at is for a campaign that goes once; one that repeats goes at the times in its `schedule`")
     local = now.astimezone(campaign.tz).strftime("%Y-%m-%d %H:%M") if at == "now" else at
     document = campaign.to_document()
-    document["enter"]["schedule"] = Once.model_validate({"at": local}).model_dump(mode="json")
+    try:
+        document["enter"]["schedule"] = Once.model_validate({"at": local}).model_dump(mode="json")
+    except ValidationError as error:
+        raise ValueError(f"--at: {plain_words(error.errors()[0])}; or write `now`") from None
     return Campaign.model_validate(document)
 
 
@@ -219,9 +227,14 @@ async def _cancel(settings: LocalSettings, name: str) -> list[str]:
     async with _open(settings) as rooms:
         gone = await broadcasts.cancel(rooms.scheduler, name, rooms.clock.now())
     if not gone:
-        raise ValueError(f"no broadcast `{name}` is planned or under way; `todoke broadcast list` shows all")
+        raise ValueError(
+            f"no broadcast `{name}` is planned or under way, and none was over within a day; `todoke broadcast list` "
+            "shows all"
+        )
     return [
-        f"{one.campaign} of {shop_time(one.due_at)}: cancelled; {one.entered:,} people had it by then" for one in gone
+        f"{one.campaign} of {shop_time(one.due_at)}: cancelled; {one.entered:,} people were in it by then. What LINE "
+        "does not have yet is taken back"
+        for one in gone
     ]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from todoke_dispatcher.adapters.units import ListedUnit
 from todoke_dispatcher.adapters.units import listed as listed_units
 from todoke_dispatcher.domain.quota import month_of
 from todoke_local.campaign_check import check_campaigns
+from todoke_local.campaign_needs import account_mistakes, pool_remarks, pools_of
 from todoke_local.commands.preview import preview
 from todoke_local.in_room import Done, Work, in_room
 from todoke_local.link_check import link_remarks
@@ -25,10 +26,11 @@ from todoke_local.messages.line import LineValidator, line_validator
 from todoke_local.segment_check import published_segments
 from todoke_local.settings import LocalSettings
 from todoke_scheduler.adapters import overseeing
+from todoke_scheduler.adapters.coupons import pools_with_codes
 from todoke_scheduler.adapters.overseeing import Listed, Waiting
 from todoke_scheduler.adapters.publishing import Publication
 from todoke_scheduler.adapters.publishing import publish as publish_all
-from todoke_shared.accounts import read_config
+from todoke_shared.accounts import Config, read_config
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.diagram import mermaid
 from todoke_shared.campaigns.model import Campaign
@@ -40,8 +42,9 @@ from todoke_shared.campaigns.wording import step_words
 from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.segments.source import readable_segments
+from todoke_shared.yaml_files import Place
 
-app = typer.Typer(no_args_is_help=True, help="Write, check and publish campaigns.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Write, check and publish campaigns.")
 
 Folder = Annotated[Path | None, typer.Argument(help="A campaign file or a folder of them (default: TODOKE_CAMPAIGNS)")]
 Name = Annotated[str, typer.Argument(help="The campaign's name")]
@@ -59,7 +62,7 @@ def check(folder: Folder = None, line: Line = None) -> None:
     settings = LocalSettings()
     config = read_config(settings.config)
     validator = None if line is None else line_validator(settings, line)
-    campaigns = _checked(settings, folder, readable_segments(settings.segments), validator)
+    campaigns = _checked(settings, folder, readable_segments(settings.segments), config, validator)
     for campaign in campaigns:
         links = link_remarks(campaign, config, settings.public_url)
         for remark in chain(remarks(campaign), message_remarks(campaign), links):
@@ -73,20 +76,23 @@ def check(folder: Folder = None, line: Line = None) -> None:
 def publish(folder: Folder = None, line: Line = None) -> None:
     """Check campaigns and put them in force. A changed campaign becomes a new version; the old one is kept.
 
-    A segment that a campaign names must be published before it.
+    A segment that a campaign names must be published before it; coupon pools without codes are told.
     """
     settings = LocalSettings()
     config = read_config(settings.config)
     validator = None if line is None else line_validator(settings, line)
 
     async def go() -> list[Publication]:
-        campaigns = _checked(settings, folder, await published_segments(settings.need("postgres_dsn")), validator)
-        for campaign in campaigns:
-            for remark in link_remarks(campaign, config, settings.public_url):
-                typer.echo(f"{campaign.campaign}: {remark}", err=True)
+        segments = await published_segments(settings.need("postgres_dsn"))
+        campaigns = _checked(settings, folder, segments, config, validator)
         async with await open_pool(
             settings.need("postgres_dsn"), application="publish", schema="scheduler", size=1
         ) as pool:
+            with_codes = await pools_with_codes(pool, pools_of(campaigns))
+            for campaign in campaigns:
+                links = link_remarks(campaign, config, settings.public_url)
+                for remark in chain(links, pool_remarks(campaign, with_codes)):
+                    typer.echo(f"{campaign.campaign}: {remark}", err=True)
             return await publish_all(pool, campaigns)
 
     for publication in asyncio.run(go()):
@@ -156,9 +162,16 @@ def schema() -> None:
 
 
 def _checked(
-    settings: LocalSettings, folder: Path | None, segments: Collection[str], validator: LineValidator | None
+    settings: LocalSettings,
+    folder: Path | None,
+    segments: Collection[str],
+    config: Config,
+    validator: LineValidator | None,
 ) -> list[Campaign]:
-    return check_campaigns(folder or settings.campaigns, segments, validator or no_further_check)
+    def further(campaign: Campaign) -> Iterable[tuple[Place, str]]:
+        return list(account_mistakes(campaign, config)) or (validator or no_further_check)(campaign)
+
+    return check_campaigns(folder or settings.campaigns, segments, further)
 
 
 def _with_the_scheduler(work: Work[Done]) -> Done:

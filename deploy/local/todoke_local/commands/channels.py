@@ -15,7 +15,7 @@ from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.postgres.stream import Connection
 
-app = typer.Typer(no_args_is_help=True, help="LINE accounts: which of them stand still, and why.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="LINE accounts: which of them stand still, and why.")
 
 AccountName = Annotated[str, typer.Argument(help="As `todoke channels list` shows it", metavar="ACCOUNT")]
 Done = TypeVar("Done")

@@ -12,7 +12,9 @@ from todoke_local.listing import print_list
 from todoke_scheduler.adapters import coupons
 from todoke_scheduler.adapters.coupons import Pool
 
-app = typer.Typer(no_args_is_help=True, help="Coupon codes that campaigns give (`coupon: POOL`), each once.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Coupon codes that campaigns give (`coupon: POOL`), each once."
+)
 
 PoolName = Annotated[str, typer.Argument(help="The pool, as campaigns name it: a-z, 0-9, _ and -", metavar="POOL")]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")

@@ -17,7 +17,9 @@ from todoke_local.settings import LocalSettings
 from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
 
-app = typer.Typer(no_args_is_help=True, help="Messages of which nobody knows whether LINE has them.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Messages of which nobody knows whether LINE has them."
+)
 
 LISTED = 100
 _EVERY = 2_000_000_000

@@ -15,6 +15,8 @@ from todoke_scheduler.adapters import explaining
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.story import Delivered, Logged, refused, story
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.campaigns.words import nearest
+from todoke_shared.conditions.errors import did_you_mean
 from todoke_shared.postgres.fleet_clock import sample_clock
 from todoke_shared.postgres.pool import open_pool
 
@@ -44,7 +46,8 @@ async def _lines(dsn: str, person: str, campaign: str) -> list[str]:
         catalogue = CampaignCatalogue(pool)
         await catalogue.refresh()
         if not catalogue.is_published(campaign):
-            raise ValueError(f"no campaign `{campaign}` is published; `todoke campaigns list` shows all")
+            hint = did_you_mean(nearest(campaign, [one.campaign.campaign for one in catalogue.current]))
+            raise ValueError(f"no campaign `{campaign}` is published{hint}; `todoke campaigns list` shows all")
         people = await explaining.people_named(pool, person)
         if not people:
             raise ValueError(f"nobody is known as `{person}`; write customer:42, line:ACCOUNT:U…, visitor:… or an id")

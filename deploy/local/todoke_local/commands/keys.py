@@ -23,7 +23,9 @@ from todoke_shared.accounts import read_config
 from todoke_shared.campaigns.durations import parse_duration
 from todoke_shared.errors import SlowDownError
 
-app = typer.Typer(no_args_is_help=True, help="Make and end the keys that producers send events with.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Make and end the keys that producers send events with."
+)
 
 Shop = Annotated[str, typer.Argument(help="A shop of the configuration (TODOKE_CONFIG; without it: main)")]
 For = Annotated[Purpose, typer.Option("--for", help="The door that it opens")]

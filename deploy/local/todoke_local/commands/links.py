@@ -23,7 +23,7 @@ from todoke_shared.shops import Shop
 
 MOST_LISTED = 1_000
 
-app = typer.Typer(no_args_is_help=True, help="Make links whose clicks are counted.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make links whose clicks are counted.")
 
 Campaign = Annotated[str | None, typer.Option(help="What its clicks are counted under, such as spring-2026")]
 Step = Annotated[str | None, typer.Option(help="Which of the campaign's places, such as poster-shibuya")]

@@ -9,7 +9,11 @@ from todoke_ingest.adapters.privacy import ListedRequest, finish_request, list_r
 from todoke_local.in_room import in_room
 from todoke_local.listing import print_list, shop_time
 
-app = typer.Typer(no_args_is_help=True, help="Requests to see or erase a person's data, as platforms pass them on.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Requests to see or erase a person's data, as platforms pass them on.",
+)
 
 
 @app.command("list")

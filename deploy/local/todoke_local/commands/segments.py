@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -18,14 +19,17 @@ from todoke_segmenter.adapters.publishing import Publication
 from todoke_segmenter.adapters.publishing import publish as publish_all
 from todoke_segmenter.adapters.publishing import withdraw as withdraw_one
 from todoke_segmenter.adapters.segments import current_segments
-from todoke_shared.conditions import parse_condition, resolve
+from todoke_shared.conditions import Condition, ConditionError, parse_condition, resolve
 from todoke_shared.conditions.operands import one_of_these
+from todoke_shared.contracts.json_values import field_path
 from todoke_shared.people import TOKYO
 from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.yaml_files import read_value
 
-app = typer.Typer(no_args_is_help=True, help="Write, check, publish and count segments of customers.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Write, check, publish and count segments of customers."
+)
 
 Place = Annotated[Path | None, typer.Argument(help="A segment file or a folder of them (default: TODOKE_SEGMENTS)")]
 
@@ -125,12 +129,20 @@ async def _count_members(settings: LocalSettings, name: str) -> Count:
 
 
 async def _count_holding(settings: LocalSettings, when: str) -> Count:
-    value = read_value(when, "--when")
+    written = read_value(when, "--when")
     async with await _open(settings) as pool:
         known = {one.segment.segment: one.segment.condition for one in await current_segments(pool)}
-        condition = resolve(parse_condition(value, segments=known, events=False), known)
+        condition = resolve(_condition(written, known), known)
         now = (await open_clock(pool)).now()
         return await audiences.count_holding(pool, condition, now, TOKYO)
+
+
+def _condition(written: object, segments: Collection[str]) -> Condition:
+    try:
+        return parse_condition(written, segments=segments, events=False)
+    except ConditionError as error:
+        told = (f"{field_path(one.path) if one.path else '--when'}: {one}" for one in (error, *error.others))
+        raise ValueError("\n".join(told)) from None
 
 
 async def _must_be_published(pool: "asyncpg.Pool[asyncpg.Record]", name: str) -> None:

@@ -5,7 +5,7 @@ import typer
 from todoke_line_simulator.main import serve
 from todoke_line_simulator.settings import SimulatorSettings
 
-app = typer.Typer(no_args_is_help=True, help="Stand-ins for outside systems.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Stand-ins for outside systems.")
 
 
 @app.callback()

@@ -79,6 +79,7 @@ _PERSON = _map(
         "city": Known(examples=("横浜市青葉区",)),
         "job": Known(examples=("会社員",)),
         "language": Known(examples=("ja",)),
+        "tier": Known(examples=("ゴールド",)),
         "interests": Known("list", item=Known(examples=("日本茶",))),
         "worries": Known("list", item=Known(examples=("乾燥",))),
         "tags": Known("list", sure=True, item=Known(examples=("vip",))),

@@ -35,7 +35,7 @@ WITH locked AS (
     SELECT q.month, q.campaign, r.messages
       FROM campaign_quotas q
       JOIN unnest($1::date[], $2::text[], $3::bigint[]) AS r (month, campaign, messages) USING (month, campaign)
-     ORDER BY q.month, q.campaign FOR UPDATE OF q
+     ORDER BY q.month DESC, q.campaign FOR UPDATE OF q
 )
 UPDATE campaign_quotas q SET messages = greatest(0, q.messages - l.messages)
   FROM locked l WHERE q.month = l.month AND q.campaign = l.campaign;

@@ -8,7 +8,7 @@ import asyncpg
 
 from todoke_dispatcher.domain.decide import Channel
 from todoke_dispatcher.domain.quota import Parked, Places, QuotaBook, lower_of, month_after
-from todoke_dispatcher.domain.rate import HORIZON, Slots, spacing_us, to_us
+from todoke_dispatcher.domain.rate import FURTHEST, HORIZON, Slots, spacing_us, to_us
 from todoke_shared.postgres.queries import load_queries
 from todoke_shared.postgres.stream import Connection
 
@@ -50,11 +50,19 @@ async def take_slots(connection: Connection, endpoint: Endpoint, wall: datetime,
     """Up to `wanted` time slots that are nobody else's, none of them further ahead than the horizon."""
     if wanted == 0:
         return Slots(to_us(wall), 0, 0)
-    account, spacing = endpoint.account, spacing_us(endpoint.per_second)
-    horizon = HORIZON // timedelta(microseconds=1)
-    row = await connection.fetchrow(_SQL["take_slots"], account, endpoint.name, to_us(wall), wanted, spacing, horizon)
+    spacing = spacing_us(endpoint.per_second)
+    row = await connection.fetchrow(
+        _SQL["take_slots"],
+        endpoint.account,
+        endpoint.name,
+        to_us(wall),
+        wanted,
+        spacing,
+        HORIZON // timedelta(microseconds=1),
+        FURTHEST // timedelta(microseconds=1),
+    )
     if row is None:
-        raise LookupError(f"account {account} has no rate row for {endpoint.name}: call channels.add first")
+        raise LookupError(f"account {endpoint.account} has no rate row for {endpoint.name}: call channels.add first")
     return Slots(row["first"], row["granted"], spacing)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -90,9 +91,18 @@ async def open_all(connection: Connection, crowds: Mapping[UUID, UUID | None], w
     await connection.fetch(_SQL["open_crowds"], wall, sorted(crowds), groups)
 
 
-async def lock_untold(connection: Connection, limit: int) -> list[tuple[Crowd, str | None]]:
-    """Up to `limit` that LINE has taken and whose outcomes are still to be told, each with LINE's request id."""
-    return [(_crowd(row), row["line_request_id"]) for row in await connection.fetch(_SQL["lock_untold"], limit)]
+class Taken(NamedTuple):
+    """A crowd that LINE has taken, and what it said."""
+
+    crowd: Crowd
+    reason: str | None
+    line_request_id: str | None
+
+
+async def lock_untold(connection: Connection, limit: int) -> list[Taken]:
+    """Up to `limit` that LINE has taken and whose outcomes are still to be told."""
+    rows = await connection.fetch(_SQL["lock_untold"], limit)
+    return [Taken(_crowd(row), row["reason"], row["line_request_id"]) for row in rows]
 
 
 async def told(connection: Connection, crowds: Collection[UUID]) -> None:

@@ -59,7 +59,7 @@ UPDATE multicasts SET crowd_id = NULL WHERE id = any($3::uuid[]) RETURNING id;
 -- name: lock_untold
 -- Crowds that LINE has taken, the longest ago first, and what it said.
 SELECT c.id, c.account, c.shop, c.campaign, c.step, c.message_ids, c.user_ids, c.people, c.enrolments, c.request,
-       c.expires_at, m.line_request_id
+       c.expires_at, m.reason, m.line_request_id
   FROM crowds c JOIN multicasts m ON m.id = c.multicast_id
  WHERE c.state = 'accepted'
  ORDER BY c.changed_at

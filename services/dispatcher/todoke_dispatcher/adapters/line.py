@@ -26,6 +26,8 @@ _SPARE = 10
 """Connections for tokens and calls, which must not wait behind messages that hang."""
 _LONGEST_ANSWER = 64 * 1024
 """LINE's answers have a few hundred bytes; a broken proxy's page is not read to its end."""
+_LONGEST_REQUEST_ID = 200
+"""LINE's have 36 characters."""
 
 
 class LineClient:
@@ -83,7 +85,7 @@ class LineClient:
         url = self._bot_url + path
         async with self._session.request(method, url, headers=headers, allow_redirects=False) as response:
             self._tokens.check(account, token, response.status)
-            return Answer(response.status, await _read(response), response.headers.get("x-line-request-id"))
+            return await _answer(response)
 
     async def _post(self, url: str, account: str, retry_key: UUID | None, body: bytes) -> Answer:
         token = self._tokens.token(account)
@@ -93,12 +95,7 @@ class LineClient:
         # A redirect would carry the token to another host, and turn the POST into a GET.
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             self._tokens.check(account, token, response.status)
-            return Answer(
-                status=response.status,
-                body=await _read(response),
-                request_id=response.headers.get("x-line-request-id"),
-                accepted_request_id=response.headers.get("x-line-accepted-request-id"),
-            )
+            return await _answer(response)
 
 
 @asynccontextmanager
@@ -155,6 +152,21 @@ def _menu_id(body: bytes) -> str:
     if not isinstance(menu, str) or not menu.replace("-", "").isalnum():
         raise ValueError("the alias' answer names no rich menu")
     return menu
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    return Answer(
+        status=response.status,
+        body=await _read(response),
+        request_id=_request_id(response, "x-line-request-id"),
+        accepted_request_id=_request_id(response, "x-line-accepted-request-id"),
+    )
+
+
+def _request_id(response: aiohttp.ClientResponse, header: str) -> str | None:
+    """A proxy may write anything there, and PostgreSQL holds no bytes that are no text."""
+    told = response.headers.get(header, "")
+    return told if told.isascii() and 1 <= len(told) <= _LONGEST_REQUEST_ID else None
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -1,7 +1,7 @@
 """Multicasts in PostgreSQL. Every method is one statement for whole groups, on the caller's connection."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -84,6 +84,21 @@ async def lock_due(connection: Connection, account: str, wall: datetime, limit: 
     return [_multicast(row) for row in await connection.fetch(_SQL["lock_due_multicasts"], account, wall, limit)]
 
 
+async def recalled(
+    connection: Connection, groups: Collection[Multicast], recalls: Mapping[str, datetime], formed_by: datetime
+) -> set[UUID]:
+    """Which of these groups are no longer wanted, of those formed no later than `formed_by`.
+
+    `recalls`: by campaign, until when what it owed is not wanted, by the shop's time.
+    """
+    unsent = ((each.id, recalls.get(each.campaign or "")) for each in groups if not each.ambiguous)
+    asked = {group: until for group, until in unsent if until is not None}
+    if not asked:
+        return set()
+    columns = list(asked), list(asked.values())
+    return {row["id"] for row in await connection.fetch(_SQL["recalled_multicasts"], *columns, formed_by)}
+
+
 async def lock_over(connection: Connection, account: str, since: datetime, wall: datetime) -> list[Multicast]:
     """Those that LINE may have taken at `since` or before, and that nobody asks about now; locked."""
     return [_multicast(row) for row in await connection.fetch(_SQL["lock_over_multicasts"], account, since, wall)]
@@ -127,11 +142,13 @@ async def free_members(connection: Connection, groups: Sequence[UUID], state: St
     await connection.execute(_SQL["free_members"], wall, groups, state.value)
 
 
-async def leave_alone(connection: Connection, alone: Sequence[Alone], state: State, wall: datetime) -> None:
-    """Let these messages go on in `state`, each with the body of its own push."""
+async def leave_alone(
+    connection: Connection, alone: Sequence[Alone], state: State, month: date | None, wall: datetime
+) -> None:
+    """Let these messages go on in `state`, each with the body of its own push and its place in `month`."""
     if alone:
-        bodies = [each.body for each in alone]
-        await connection.execute(_SQL["leave_alone"], wall, state.value, [each.message_id for each in alone], bodies)
+        messages, bodies = [each.message_id for each in alone], [each.body for each in alone]
+        await connection.execute(_SQL["leave_alone"], wall, state.value, messages, bodies, month)
 
 
 def _multicast(row: asyncpg.Record) -> Multicast:

@@ -35,6 +35,21 @@ SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguo
  LIMIT $3
    FOR UPDATE SKIP LOCKED;
 
+-- name: recalled_multicasts
+-- Which of these groups hold a message that its campaign owed no later than it recalled what it owed. Those formed after $3
+-- were formed by who knew it, unless they are a half of one that was not.
+SELECT m.id
+  FROM multicasts m JOIN unnest($1::uuid[], $2::timestamptz[]) AS r (id, recalled_at) USING (id)
+ WHERE m.id = any($1) AND (m.formed_at <= $3 OR m.parent IS NOT NULL)
+   AND EXISTS (
+        SELECT FROM (
+            SELECT request FROM deliveries WHERE message_id = any(m.members) AND m.crowd_id IS NULL
+            UNION ALL
+            SELECT request FROM crowds c WHERE c.id = m.crowd_id
+        ) AS owed
+         WHERE (convert_from(owed.request, 'UTF8')::jsonb ->> 'due_at')::timestamptz <= r.recalled_at
+   );
+
 -- name: lock_over_multicasts
 -- Groups that LINE may have taken at $2 or before, and nobody asks about now ($3).
 SELECT id, account, members, body, retry_key, state, parent, expires_at, ambiguous, first_attempt_at, next_attempt_at,
@@ -86,8 +101,8 @@ UPDATE deliveries d
 
 -- name: leave_alone!
 -- Messages that are the only ones left of a refused group. With a body of its own, each is pushed and never grouped again;
--- its place in the month it keeps.
+-- the group's place in the month $5 is theirs now.
 UPDATE deliveries d
-   SET state = $2, multicast_id = NULL, body = a.body, next_attempt_at = d.received_at, changed_at = $1
+   SET state = $2, multicast_id = NULL, body = a.body, quota_month = $5, next_attempt_at = d.received_at, changed_at = $1
   FROM unnest($3::uuid[], $4::bytea[]) AS a (message_id, body)
  WHERE d.message_id = a.message_id;

@@ -14,9 +14,11 @@ SELECT d.message_id, d.account, d.lane, d.campaign,
 SELECT message_id, lane, request, state, epoch, retry_key, body, ambiguous, first_attempt_at, next_attempt_at, attempts,
        claims, quota_month, reason, line_request_id
   FROM deliveries
- WHERE message_id = $1
-    OR (message_id IN (SELECT unnest(members) FROM multicasts WHERE id = $1) AND multicast_id = $1)
-    OR (message_id IN (SELECT unnest(members) FROM replies WHERE id = $1) AND reply_id = $1)
+ WHERE message_id IN (
+        SELECT $1 UNION SELECT unnest(members) FROM multicasts WHERE id = $1
+        UNION SELECT unnest(members) FROM replies WHERE id = $1
+       )
+   AND $1 IN (message_id, multicast_id, reply_id)
  ORDER BY message_id
    FOR UPDATE;
 

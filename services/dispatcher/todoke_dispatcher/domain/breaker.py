@@ -87,8 +87,9 @@ class Breaker:
         return wanted if self.is_closed else 0
 
     def should_call(self, wall: datetime) -> bool:
-        """Whether LINE is to be called, to learn whether it answers."""
-        return self.state is BreakerState.OPEN and (self.hear_at is None or self.hear_at <= wall)
+        """Whether LINE is to be called, to learn whether it answers. Also where the clock has been set back since."""
+        rests = self.hear_at is not None and timedelta(0) < self.hear_at - wall <= PAUSE
+        return self.state is BreakerState.OPEN and not rests
 
     def asked(self, at: datetime, wall: datetime, *, answered: bool) -> "Breaker":
         """After a message that went out `at`. Without effect if the breaker has opened since."""

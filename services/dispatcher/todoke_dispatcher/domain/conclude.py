@@ -53,7 +53,8 @@ def conclude(before: Sent, sent: Sent, verdict: Verdict, *, wall: datetime, jitt
         case NotSent(reason):
             return _again(replace(sent, ambiguous=before.ambiguous), wall, reason)
         case TooFast(reason):
-            return _again(replace(sent, ambiguous=before.ambiguous), wall + CHANNEL_PAUSE, reason)
+            pause = max(CHANNEL_PAUSE, backoff(attempts, jitter))  # it may be about this one person alone
+            return _again(replace(sent, ambiguous=before.ambiguous), wall + pause, reason)
         case ChannelStopped(reason=reason) | MonthlyLimit(reason):
             return stand_still(replace(sent, ambiguous=before.ambiguous), wall, reason)
 

@@ -41,15 +41,15 @@ def useless(expires_at: datetime | None, *, now: datetime, has_blocked: bool, is
     return "blocked" if has_blocked else None
 
 
-def worth_asking(multicast: Multicast, *, now: datetime, wall: datetime) -> Multicast | None:
+def worth_asking(multicast: Multicast, *, now: datetime, wall: datetime, is_recalled: bool = False) -> Multicast | None:
     """The group as it ends without being sent, or None when it is still worth sending as it is.
 
-    With a member that has expired it is dissolved, and each member is decided on for itself. A member who has blocked
-    the account since the group was formed stays: LINE delivers and counts nothing for them.
+    With a member that has expired, or is no longer wanted, it is dissolved, and each is decided on for itself. Who has
+    blocked the account since the group was formed stays: LINE delivers and counts nothing for them.
     """
     if multicast.ambiguous:
         return _end(multicast, Event.GIVE_UP, _key_over(multicast)) if multicast.key_is_over(wall) else None
-    reason = useless(multicast.expires_at, now=now, has_blocked=False)
+    reason = useless(multicast.expires_at, now=now, has_blocked=False, is_recalled=is_recalled)
     return _end(multicast, Event.DROP, reason) if reason else None
 
 

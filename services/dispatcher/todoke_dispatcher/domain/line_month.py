@@ -13,6 +13,8 @@ ASK_AGAIN = timedelta(minutes=5)
 """After no answer, and for how long a dispatcher that asks is left to it."""
 MONTH_TURNS = timedelta(hours=1)
 """At the month's beginning LINE is not asked: its old count, taken for the new month's, would stop the account."""
+LATE_TURN_PAUSE = timedelta(minutes=1)
+"""How long an account rests of which LINE says in that hour that its month is used up. It may mean the month before."""
 
 
 @dataclass(frozen=True, slots=True)

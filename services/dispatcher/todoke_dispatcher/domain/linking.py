@@ -28,9 +28,6 @@ from todoke_shared.campaigns.links import Per
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.jsons import dumps_text
 
-LONGEST_BASE = 900
-"""Characters: with the path, a token and LINE's parameters an address stays below LINE's 1,000."""
-
 _LINES_OWN = ("line.me", "lin.ee", "line.naver.jp")
 _FOR_LINE = ("openExternalBrowser=1", "openInAppBrowser=0")
 _NAMED = re.compile(r"https?://([a-z0-9.-]+)", re.IGNORECASE)

@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 LONGEST_DESTINATION = 2000
 """The longest address that every browser and mail reader takes."""
+LONGEST_BASE = 900
+"""Characters of the redirect's own address: with path, token and LINE's parameters it stays below LINE's 1,000."""
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 TOKEN_LENGTH = 22

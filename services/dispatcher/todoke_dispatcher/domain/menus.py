@@ -3,7 +3,7 @@
 Linking is idempotent, and LINE takes no retry key for it: an attempt without a clear answer is simply made again.
 """
 
-from todoke_dispatcher.domain.verdict import Answer, Refused, Verdict, judge
+from todoke_dispatcher.domain.verdict import Answer, Refused, Verdict, is_lines, judge
 from todoke_shared.contracts.requests import MessageRequest
 from todoke_shared.jsons import dumps
 
@@ -25,7 +25,7 @@ def menu_body(request: MessageRequest) -> bytes:
 
 def judge_menu(answer: Answer, alias: str | None) -> Verdict:
     """As `judge`, but for 404, which LINE says of an alias or a menu that is not there: no use in asking again."""
-    if answer.status != 404:
+    if answer.status != 404 or not is_lines(answer):
         return judge(answer)
     if alias is None:
         return Refused("LINE 404: there is no such user to unlink a rich menu from", answer.request_id)

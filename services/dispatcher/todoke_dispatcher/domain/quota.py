@@ -30,6 +30,10 @@ class Counted(Protocol):
     """What LINE counts: a delivery, or a group of them. `quota_month` is the month in which it has its place."""
 
     @property
+    def ambiguous(self) -> bool:
+        """Whether LINE may have it."""
+
+    @property
     def quota_month(self) -> date | None:
         """The first day of the month, or None."""
 

@@ -1,7 +1,7 @@
 """Time slots: the exclusive right to send one request each, evenly spaced (RELIABILITY: rate limit).
 
 The generic cell rate algorithm (ITU-T I.371): `tat`, the theoretical arrival time, is where the next slot begins.
-`adapters/accounts.sql` does the same in one statement, so that any number of dispatchers share one sequence of slots;
+`adapters/channels.sql` does the same in one statement, so that any number of dispatchers share one sequence of slots;
 a connected test holds the two together. Times are whole microseconds since 1970, in which both calculate exactly.
 
 Why no 1-s window holds more than the limit: a slot is used at its instant or up to SLOT_LIFE later, never after. So
@@ -17,6 +17,10 @@ SLOT_LIFE = timedelta(milliseconds=40)
 """How late a slot may still be used: what a busy event loop needs, and little enough to keep 96% of the limit."""
 HORIZON = timedelta(milliseconds=250)
 """How far ahead slots are given out: a transactional message waits no longer behind claimed marketing."""
+FURTHEST = timedelta(seconds=3)
+"""No slot of whatever rate begins further ahead than HORIZON, and the next one follows within a second and a little;
+clocks of a fleet differ by less than the rest. A `tat` beyond it is of a clock that has been set back since: followed,
+nothing would go out until the clock was there again."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_AND_LIFE_US = 1_040_000
 
@@ -50,10 +54,13 @@ class Slots:
 
 
 def take_slots(tat: int, now: int, wanted: int, spacing: int) -> tuple[int, Slots]:
-    """Up to `wanted` slots that begin before now + HORIZON, and the `tat` behind them."""
-    start = max(tat, now)
+    """Up to `wanted` slots that begin before now + HORIZON, and the `tat` behind them.
+
+    The first may begin now however far the next one is: a rate of one a second has its slot, too.
+    """
+    start = min(max(tat, now), now + FURTHEST // timedelta(microseconds=1))
     ahead = now + HORIZON // timedelta(microseconds=1) - start
-    granted = min(wanted, max(0, ahead // spacing))
+    granted = min(wanted, max(0, -(-ahead // spacing)))
     return start + granted * spacing, Slots(start, granted, spacing)
 
 

@@ -23,6 +23,8 @@ __all__ = ["RenderError", "Trace"]
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """LINE's limit of a request (LINE-API.md: sending)."""
+_ONE_RECIPIENT = len('"to":"",') + 33
+"""Bytes by which a push is longer than its content: a user id has 33 characters."""
 MOST_OBJECTS = 5
 """LINE's limit of a message's objects."""
 _MOST_PROGRAMS = 10_000
@@ -98,9 +100,18 @@ def content_of(messages: Sequence[object], extra: Mapping[str, object] | None = 
 def addressed(to: str | Sequence[str], content: bytes) -> bytes:
     """The exact body of a push to one, or of a multicast to several. RenderError when it is larger than LINE takes."""
     body = b'{"to":' + dumps(to) + b"," + content[1:]
-    if len(body) > MAX_BODY_BYTES:
-        raise RenderError(f"render: the body is {len(body):,} bytes; LINE takes at most {MAX_BODY_BYTES:,}")
+    _check_size(len(body))
     return body
+
+
+def check_content(content: bytes) -> None:
+    """RenderError when it is larger than LINE takes even for one: said before it is compared with others'."""
+    _check_size(len(content) + _ONE_RECIPIENT)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        raise RenderError(f"render: the body is {size:,} bytes; LINE takes at most {MAX_BODY_BYTES:,}")
 
 
 def recipients_and_content(body: bytes) -> tuple[list[str], bytes]:

@@ -8,6 +8,9 @@
 | 429 that names the monthly limit | the month's messages are used up |
 | 429 otherwise: rate, concurrency, too many to one user | slow down |
 | 5xx, timeout, network, garbage, anything else | unclear: LINE may have it |
+
+A refusal or a 409 that does not bear LINE's hand is garbage too: a proxy's 400 would lose the message, its 403 stop the
+channel.
 """
 
 from dataclasses import dataclass, field
@@ -94,14 +97,10 @@ def judge(answer: Answer) -> Verdict:
     """
     asked = answer.request_id
     match answer.status:
-        case 200:
-            return _judge_ok(answer)
-        case 409:
-            return Accepted(answer.accepted_request_id or answer.request_id, HAD_IT)
-        case 400:
-            return Refused(f"LINE 400: {_told(answer.body)}", asked)
-        case 401 | 403:
-            return ChannelStopped(f"LINE {answer.status}: {_told(answer.body)}", answer.status, asked)
+        case 200 | 409:
+            return _judge_acceptance(answer)
+        case 400 | 401 | 403:
+            return _judge_refusal(answer) if is_lines(answer) else _not_lines(answer)
         case 429:
             # Message strings are not guaranteed (LINE-API.md), so only a clear word parks a channel for the month.
             is_monthly = "monthly limit" in _told(answer.body).lower()
@@ -110,11 +109,29 @@ def judge(answer: Answer) -> Verdict:
             return Unclear(f"LINE {status}", asked)
 
 
-def _judge_ok(answer: Answer) -> Verdict:
-    if answer.request_id and _json_object(answer.body) is not None:
+def is_lines(answer: Answer) -> bool:
+    """Whether a refusal bears LINE's hand: its request id, or at least JSON."""
+    return answer.request_id is not None or _json_object(answer.body) is not None
+
+
+def _judge_acceptance(answer: Answer) -> Verdict:
+    if answer.status == 409 and (earlier := answer.accepted_request_id or answer.request_id):
+        return Accepted(earlier, HAD_IT)
+    if answer.status == 200 and answer.request_id and _json_object(answer.body) is not None:
         return Accepted(answer.request_id)
-    # A proxy's page, not LINE's word; if LINE did take the message, the retry is told so with 409.
-    return Unclear("LINE 200 without LINE's own answer", answer.request_id)
+    return _not_lines(answer)
+
+
+def _judge_refusal(answer: Answer) -> Verdict:
+    reason = f"LINE {answer.status}: {_told(answer.body)}"
+    if answer.status == 400:
+        return Refused(reason, answer.request_id)
+    return ChannelStopped(reason, answer.status, answer.request_id)
+
+
+def _not_lines(answer: Answer) -> Unclear:
+    """A proxy's page, not LINE's word; if LINE did take the message, the retry is told so with 409."""
+    return Unclear(f"LINE {answer.status} without LINE's own answer", answer.request_id)
 
 
 def _json_object(body: bytes) -> dict[str, object] | None:

@@ -68,6 +68,11 @@ async def generate_codes(pool: "asyncpg.Pool[asyncpg.Record]", name: str, number
     return await add_codes(pool, name, (prefix + _random() for _ in range(number)))
 
 
+async def pools_with_codes(pool: "asyncpg.Pool[asyncpg.Record]", names: Collection[str]) -> set[str]:
+    """Those of the pools that have a code to give."""
+    return {row["pool"] for row in await pool.fetch(_SQL["pools_with_codes"], list(names))}
+
+
 async def list_pools(pool: "asyncpg.Pool[asyncpg.Record]") -> list[Pool]:
     """Every pool, by name. Needs an operator's rights: what was redeemed the segmenter knows."""
     return [Pool(**dict(row)) for row in await pool.fetch(_SQL["list_pools"])]

@@ -33,6 +33,11 @@ INSERT INTO coupon_codes (pool, code) SELECT $1, code FROM unnest($2::text[]) WI
  ORDER BY place
 ON CONFLICT DO NOTHING RETURNING code;
 
+-- name: pools_with_codes
+-- Those of the pools $1 that have a code to give.
+SELECT w.pool FROM unnest($1::text[]) AS w (pool)
+ WHERE EXISTS (SELECT FROM coupon_codes c WHERE c.pool = w.pool AND c.enrolment_id IS NULL);
+
 -- name: list_pools
 -- Every pool and how its codes stand; the segmenter knows which were redeemed, by the orders that named them.
 SELECT p.pool,

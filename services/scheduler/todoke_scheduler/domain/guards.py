@@ -16,7 +16,7 @@ Lateness and quiet hours are one hold; one that would last longer than the messa
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -147,7 +147,7 @@ def _not_now(owed: Owed, run: Enrolment, standing: Standing, now: datetime) -> H
 
 def quiet_until(quiet: QuietHours, instant: datetime, zone: ZoneInfo) -> datetime | None:
     """When quiet hours that `instant` is in are over; None outside them."""
-    if not _shows(quiet, instant.astimezone(zone).time()):
+    if not quiet.show(instant.astimezone(zone).time()):
         return None
     over = next_time(last_time(instant, quiet.start, zone), quiet.end, zone)
     return over if instant < over else None  # clocks show a time for the second time: it was quiet the first time
@@ -159,12 +159,6 @@ def _opens(quiet: QuietHours, run: Enrolment, instant: datetime, zone: ZoneInfo)
     if over is None:
         return None
     return over + spread(run.id, min(MORNING, next_time(over, quiet.start, zone) - over))
-
-
-def _shows(quiet: QuietHours, at: time) -> bool:
-    if quiet.start < quiet.end:
-        return quiet.start <= at < quiet.end
-    return at >= quiet.start or at < quiet.end
 
 
 def _too_many(standing: Standing, sent: Sequence[Sent], now: datetime) -> Skip | None:

@@ -13,6 +13,7 @@ OVER_BEFORE_IT_BEGAN = "over before it began: an exit at or after this entry is 
 ENTERED_BEFORE = "entered before, and the campaign says never again"
 SAME_ENTRY = "the same entry again"
 CALLED_IN_VAIN = "called for, and did not enter: the campaign's `when` did not hold"
+OF_ANOTHER_SHOP = "called for, and did not enter: the campaign's account is another shop's"
 IN_HOLDOUT = "in the holdout group, which gets nothing and is compared"
 CONDITION_DOES_NOT_HOLD = "not sent: its condition does not hold"
 NO_ANSWER = "not answered in time: goes on without an answer"

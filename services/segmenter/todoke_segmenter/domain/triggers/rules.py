@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from todoke_segmenter.domain.happening import POSTBACK, TEXT_MESSAGE, Happening
+from todoke_segmenter.domain.happening import LINE_PREFIX, POSTBACK, TEXT_MESSAGE, Happening
 from todoke_segmenter.domain.segments import Change, DateEntry
 from todoke_segmenter.domain.triggers.making import (
     News,
@@ -66,6 +66,8 @@ class TriggerRules:
         `before`: the state just before it; without it no late news is told of.
         """
         rules: Sequence[Rule] = self._by_type.get(happening.type, ())
+        if rules and happening.type.startswith(LINE_PREFIX):
+            rules = _of_its_account(rules, happening)
         known = None if before is None or before.carts is state.carts else before
         is_looked_into = happening.type in _LOOKED_INTO
         if happening.history or not (rules or known or is_looked_into):
@@ -161,6 +163,11 @@ class TriggerRules:
                 self._by_segment[event_type, rule.segment or ""].append(made_of)
             else:
                 self._by_type[event_type].append(made_of)
+
+
+def _of_its_account(rules: Iterable[Rule], happening: Happening) -> list[Rule]:
+    """Those whose campaign is of the account that a LINE event came to: a friend of one brand is none of another."""
+    return [rule for rule in rules if f"{LINE_PREFIX}{rule.campaign.account}" == happening.source]
 
 
 def _compiled(condition: Condition | None, segments: Mapping[str, Condition], account: str) -> Compiled | None:
