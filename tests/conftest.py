@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support.brokers import CHOICE, BrokerKind, choose_broker_kind, start_broker
+from tests.support.brokers import CHOICE, BrokerKind, choose_broker_kind, fresh_broker, start_broker
 from tests.support.chromium import NAMES, find_chromium
 from tests.support.databases import choose_postgres, create_migrated_database, drop_database, fresh_database
+from tests.support.kafka_groups import groups_of
 from tests.support.no_network import no_network
 from tests.support.recordings import RECORDING
 
@@ -80,11 +81,30 @@ def only_the_network_of_the_room(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`host:port` of the run's one Kafka broker. Tests share it: use topic and group names of your own."""
+def shared_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of the run's one Kafka broker; tests want `kafka_bootstrap` or `own_kafka`."""
     broker = run(start_broker(tmp_path_factory.mktemp("kafka")))
     yield broker.bootstrap_servers
     run(broker.stop())
+
+
+@pytest.fixture
+def kafka_bootstrap(shared_kafka: str) -> Iterator[str]:
+    """`host:port` of a broker that tests share: they write and look for keys or topics of their own.
+
+    A service would read what other tests have written, and they what it writes: services run on `own_kafka`.
+    """
+    before = run(groups_of(shared_kafka))
+    yield shared_kafka
+    joined = run(groups_of(shared_kafka)) - before
+    assert not joined, f"Services read as {sorted(joined)} from a Kafka that tests share: give them `own_kafka`."
+
+
+@pytest.fixture
+async def own_kafka(tmp_path: Path) -> AsyncIterator[str]:
+    """`host:port` of a broker that is this test's own: every topic is there, and nothing is in them."""
+    async with fresh_broker(tmp_path / "own-kafka") as bootstrap:
+        yield bootstrap
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import asyncpg
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-from tests.support.brokers import BrokerKind, choose_broker_kind, start_broker
 from tests.support.direct_producers import Written, binary, poison, structured
 from todoke_segmenter.main import create_app
 from todoke_segmenter.settings import SegmenterSettings
 from todoke_shared.contracts.topics import EC_EVENTS
-from todoke_shared.kafka.topics import create_topics
 
 WITHIN_SECONDS = 60.0
 GOOD_FOR_EACH_BAD = 99
@@ -30,16 +27,6 @@ ORDERED = """
 SELECT state::jsonb ? 'last_order_at' FROM segmenter.identities JOIN segmenter.people USING (person_id)
  WHERE identifier = $1
 """
-
-
-@pytest.fixture
-async def bootstrap(tmp_path: Path) -> AsyncIterator[str]:
-    """A Kafka of its own: what is bad here should be nobody else's worry."""
-    broker = await start_broker(tmp_path)
-    if choose_broker_kind() is not BrokerKind.EMBEDDED:
-        await create_topics(broker.bootstrap_servers)
-    yield broker.bootstrap_servers
-    await broker.stop()
 
 
 def write(bootstrap: str, records: list[Written]) -> None:
@@ -92,15 +79,13 @@ def named(message: Message) -> str:
 
 
 async def test_the_documentations_own_producer_is_understood(
-    kafka_bootstrap: str, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+    own_kafka: str, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Python of docs/kafka-producers.md, run as it stands, makes an order that the segmenter knows."""
-    if choose_broker_kind() is not BrokerKind.EMBEDDED:
-        await create_topics(kafka_bootstrap)
     [program] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    monkeypatch.setenv("KAFKA", kafka_bootstrap)
+    monkeypatch.setenv("KAFKA", own_kafka)
     await asyncio.to_thread(exec, compile(program, PAGE.name, "exec"), {})
-    app = create_app(SegmenterSettings(kafka_bootstrap_servers=kafka_bootstrap, postgres_dsn=postgres_dsn))
+    app = create_app(SegmenterSettings(kafka_bootstrap_servers=own_kafka, postgres_dsn=postgres_dsn))
     connection = await asyncpg.connect(postgres_dsn)
     try:
         async with app.router.lifespan_context(app), asyncio.timeout(WITHIN_SECONDS):
@@ -110,7 +95,7 @@ async def test_the_documentations_own_producer_is_understood(
         await connection.close()
 
 
-async def test_good_events_are_folded_and_each_bad_one_is_a_dead_letter_once(bootstrap: str, postgres_dsn: str) -> None:
+async def test_good_events_are_folded_and_each_bad_one_is_a_dead_letter_once(own_kafka: str, postgres_dsn: str) -> None:
     """1% poison of every kind among events of both modes: all the good ones count, nothing stops, and every bad one
     lies untouched in the dead-letter topic, its own headers and the reason beside it."""
     at = datetime.now(UTC)
@@ -120,8 +105,8 @@ async def test_good_events_are_folded_and_each_bad_one_is_a_dead_letter_once(boo
         good = range(number * GOOD_FOR_EACH_BAD, (number + 1) * GOOD_FOR_EACH_BAD)
         records += [(binary if index % 2 else structured)(f"good-{index}", at) for index in good]
         records.append(one)
-    await asyncio.to_thread(write, bootstrap, records)
-    settings = SegmenterSettings(kafka_bootstrap_servers=bootstrap, postgres_dsn=postgres_dsn)
+    await asyncio.to_thread(write, own_kafka, records)
+    settings = SegmenterSettings(kafka_bootstrap_servers=own_kafka, postgres_dsn=postgres_dsn)
     app = create_app(settings)
     connection = await asyncpg.connect(postgres_dsn)
     try:
@@ -135,8 +120,8 @@ async def test_good_events_are_folded_and_each_bad_one_is_a_dead_letter_once(boo
                 await asyncio.sleep(0.1)
     finally:
         await connection.close()
-    letters = {named(letter): letter for letter in await asyncio.to_thread(read_all, bootstrap, EC_EVENTS.dead_letters)}
-    assert Counter(map(named, await asyncio.to_thread(read_all, bootstrap, EC_EVENTS.dead_letters))) == Counter(
+    letters = {named(letter): letter for letter in await asyncio.to_thread(read_all, own_kafka, EC_EVENTS.dead_letters)}
+    assert Counter(map(named, await asyncio.to_thread(read_all, own_kafka, EC_EVENTS.dead_letters))) == Counter(
         one.name for one in bad
     )
     for one in bad:

@@ -2,13 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
-
 from tests.support.deliveries import NOON, crowd, message_named, record, request, template, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.domain.verdict import HAD_IT
@@ -16,13 +13,6 @@ from todoke_shared.contracts.topics import REQUESTS_TRANSACTIONAL
 
 NAMES = [f"m{number}" for number in range(8)]
 USERS = [user_named(name) for name in NAMES]
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 def received(line: MemoryLine) -> Counter[str]:

@@ -3,13 +3,10 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
-
 from tests.support.deliveries import NOON, message_named, request, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from tests.support.line_server import TOKEN, line_server, webhooks
 from tests.unit.shared.campaign_files import SMALL
 from todoke_dispatcher.adapters import channels
@@ -26,13 +23,6 @@ from todoke_shared.postgres.pool import open_pool
 
 ONE = message_named("one")
 SEES = {("main", user_named("one")): "richmenu-1"}
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 def menu(alias: str = "member", name: str = "one") -> MessageRequest:

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.deliveries import NOON, message_named, request, template, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from tests.support.line_server import TOKEN, line_server
 from todoke_dispatcher.adapters import channels, deliveries
 from todoke_dispatcher.adapters.line import open_line
@@ -27,13 +26,6 @@ from todoke_shared.postgres.pool import open_pool
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 NEWS = "新茶が届きました"
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 def news(number: int, first: int = 0, *, expires_at: datetime | None = None) -> list[MessageRequest]:

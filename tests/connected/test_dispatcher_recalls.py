@@ -1,24 +1,16 @@
 """A broadcast is cancelled: what of it has not gone out does not, and everything else does."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from tests.support.deliveries import NOON, crowd, request, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_scheduler.adapters import broadcasts
 from todoke_shared.postgres.pool import open_pool
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 async def plan(bench: Bench, campaign: str, *, done: bool = False) -> None:

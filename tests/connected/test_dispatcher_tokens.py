@@ -1,13 +1,10 @@
 """Messages of an account without a good channel access token: they wait, none fails, and none goes out twice."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
 from tests.support.deliveries import NOON, message_named, request
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from todoke_dispatcher.adapters.memory import MemoryLine
 from todoke_dispatcher.domain.verdict import Answer
 from todoke_dispatcher.ports import NotSentError
@@ -27,13 +24,6 @@ class TokenedLine(MemoryLine):
             self.refused -= 1
             raise NotSentError("LINE refuses the channel access token: it is renewed")
         return await super().push(account, retry_key, body)
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 async def test_without_a_token_messages_wait_untouched(bench: Bench) -> None:

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.support.deliveries import NOON, message_named, request, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from tests.support.line_server import TOKEN, LineServer, line_server
 from todoke_dispatcher.adapters.line import LineClient, open_line
 from todoke_dispatcher.adapters.memory import Fault, MemoryLine
@@ -33,13 +33,6 @@ from todoke_shared.telemetry.loops import Loops
 LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
 MIB = 1024 * 1024
 pytestmark = pytest.mark.timeout(900 if LONG else 120)
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 @dataclass

@@ -1,11 +1,15 @@
-"""The fixtures that connected tests stand on: one Kafka for the run, a database for each test."""
+"""The fixtures that connected tests stand on: a Kafka for the run and, for services, of their own; a database each."""
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.support.databases import fresh_database
+from tests.support.kafka_groups import groups_of
 from todoke_local.rooms import ROOMS
+from todoke_shared.contracts.topics import EC_EVENTS, TOPICS
+from todoke_shared.kafka.topics import end_offsets
 
 
 async def test_kafka_bootstrap_names_a_broker(kafka_bootstrap: str) -> None:
@@ -17,6 +21,17 @@ async def test_kafka_bootstrap_names_a_broker(kafka_bootstrap: str) -> None:
     finally:
         await admin.close()
     assert f"{broker['host']}:{broker['port']}" == kafka_bootstrap
+
+
+@pytest.mark.apache_kafka
+async def test_services_have_a_kafka_with_every_topic_and_nothing_in_it(own_kafka: str, kafka_bootstrap: str) -> None:
+    """Another than the shared one; and where a service reads from that, its group is seen."""
+    assert own_kafka != kafka_bootstrap
+    ends = [await end_offsets(own_kafka, topic) for topic in TOPICS]
+    assert [set(end.values()) for end in ends] == [{0}] * len(TOPICS)
+    assert await groups_of(own_kafka) == set()
+    async with AIOKafkaConsumer(EC_EVENTS.name, bootstrap_servers=own_kafka, group_id="some-service"):
+        assert await groups_of(own_kafka) == {"some-service"}
 
 
 @pytest.mark.parametrize("run", [1, 2])

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.identity_oracle import Told, owner, who_is
 from tests.support.line_webhooks import line_user_id
+from tests.support.locks import until_waiting
 from tests.support.pipeline import CLUSTER
 from tests.support.shop_events import added, event, line_subject, ordered
 from todoke_segmenter.handlers import Segmenter
@@ -274,14 +275,6 @@ async def test_whoever_looked_before_an_identifier_moved_looks_again(pool: Pool)
     assert products(await state_of(pool, "customer:b")) == ["of-b"]
 
 
-async def until_waiting(pool: Pool, number: int) -> None:
-    """Return once so many wait for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(4):
-        while await pool.fetchval(waiting) < number:
-            await asyncio.sleep(0.01)
-
-
 async def test_everybody_whom_a_login_concerns_is_locked_in_one_order(pool: Pool) -> None:
     """Who is found through others, too: a rival that has them and wants the first ones next would wait for ever."""
     low, high = sorted(("1", "2"), key=lambda member: person_id("main", f"customer:{member}"))
@@ -291,10 +284,6 @@ async def test_everybody_whom_a_login_concerns_is_locked_in_one_order(pool: Pool
     async with pool.acquire() as rival, rival.transaction():
         await rival.execute("SELECT FROM people WHERE person_id = $1 FOR UPDATE", first)
         batch = asyncio.create_task(take(pool, login(2, high, "visitor:phone")))
-        async with asyncio.timeout(4):
-            while not await pool.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ):
-                await asyncio.sleep(0.01)
+        await until_waiting(pool)
         await rival.execute("SELECT FROM people WHERE person_id = $1 FOR UPDATE NOWAIT", last)
     await batch

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from tests.support.locks import until_waiting
 from tests.support.shop_events import event
 from todoke_segmenter.adapters import layout
 from todoke_segmenter.adapters.layout import NewerLayoutError, claim_layout, watch_layout
@@ -25,7 +26,6 @@ from todoke_shared.telemetry.health import Readiness, health_routes
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 PEOPLE = "SELECT person_id, state::text FROM people"
 
 
@@ -69,18 +69,11 @@ async def test_a_newer_release_waits_for_the_batch_in_hand(pool: Pool, monkeypat
         await layout.check_layout(busy)
         monkeypatch.setattr("todoke_segmenter.adapters.layout.LAYOUT", LAYOUT + 1)
         claiming = asyncio.create_task(claim_layout(pool))
-        await waiting_for_a_lock(pool, 1)
+        await until_waiting(pool, 1)
         assert not claiming.done()
     await asyncio.wait_for(claiming, 4)
     assert await pool.fetchval("SELECT layout FROM state_layout") == LAYOUT + 1
     await segmenter(pool).take_ec_events([visit()])
-
-
-async def waiting_for_a_lock(pool: Pool, number: int) -> None:
-    """Return once so many connections wait for another's lock."""
-    async with asyncio.timeout(4):
-        while await pool.fetchval(WAITING) < number:
-            await asyncio.sleep(0.01)
 
 
 async def test_a_newer_release_is_not_kept_waiting_by_batches_that_overlap(
@@ -91,9 +84,9 @@ async def test_a_newer_release_is_not_kept_waiting_by_batches_that_overlap(
         await layout.check_layout(busy)
         monkeypatch.setattr("todoke_segmenter.adapters.layout.LAYOUT", LAYOUT + 1)
         claiming = asyncio.create_task(claim_layout(pool))
-        await waiting_for_a_lock(pool, 1)
+        await until_waiting(pool, 1)
         next_batch = asyncio.create_task(segmenter(pool).take_ec_events([visit()]))
-        await waiting_for_a_lock(pool, 2)
+        await until_waiting(pool, 2)
     await asyncio.wait_for(asyncio.gather(claiming, next_batch), 4)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from tests.support.broadcasts import campaign
 from tests.support.deliveries import NOON, request, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from tests.support.line_server import TOKEN, line_server
 from todoke_dispatcher.adapters.line import open_line
 from todoke_dispatcher.adapters.memory import MemoryLine
@@ -23,13 +22,6 @@ from todoke_dispatcher.reconciling import Reconciler
 from todoke_shared.accounts import Account
 
 TURN = datetime.fromisoformat("2026-12-01T00:00:00+09:00")
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 def reconciler(bench: Bench, line: MonthPort, jitter: float = 0.5) -> Reconciler:

@@ -25,6 +25,7 @@ from linebot.v3.messaging import (
 from linebot.v3.webhook import WebhookParser
 
 from todoke_line_simulator.settings import SimulatorSettings
+from todoke_local.ports import free_port
 
 AUTHORIZED = {"authorization": "Bearer simulator-token-main", "content-type": "application/json"}
 
@@ -82,7 +83,7 @@ class Wire:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     """A small webhook receiver."""
-    port = _free_port()
+    port = free_port()
     receiver = Receiver(f"http://127.0.0.1:{port}/webhooks/line/main")
     app = web.Application()
     app.router.add_post("/webhooks/line/main", receiver.take)
@@ -96,7 +97,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def wire(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
     """The simulator started as its users start it, stopped by SIGTERM."""
-    port = _free_port()
+    port = free_port()
     monkeypatch.setenv("TODOKE_SIMULATOR_PORT", str(port))
     monkeypatch.setenv("TODOKE_SIMULATOR_WEBHOOK_BACKOFF_SECONDS", "0.05")
     accounts = [{"name": "main", "webhook_url": receiver.url}]
@@ -109,12 +110,6 @@ async def wire(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     if process.returncode is None:
         process.terminate()
         await asyncio.wait_for(process.wait(), 10)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def _until_healthy(http: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.support.deliveries import NOON, message_named, record, request, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.dispatching import Bench
 from tests.support.memory_topics import MemoryTopics
 from tests.support.pipeline import CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject
@@ -45,13 +45,6 @@ def campaign(name: str, text: str = "") -> Campaign:
             "messages": {"hello": [{"type": "text", "text": text or name}]},
         }
     )
-
-
-@pytest.fixture
-async def bench(postgres_dsn: str) -> AsyncIterator[Bench]:
-    """A ledger of this test's own."""
-    async with open_bench(postgres_dsn) as bench:
-        yield bench
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from tests.support.locks import until_waiting as until_a_lock_is_waited_for
 from tests.support.pipeline import CLUSTER, Pipeline, open_pipeline
 from tests.support.shop_events import added, line_subject, ordered
 from todoke_scheduler.adapters import journeys
@@ -26,7 +27,6 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 HANA = line_subject("hana")
 LETTERS = EC_EVENTS.name + ".dlq"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 MEMORY_OF_A_ROOM = {
     "consumed": "SELECT cluster, topic, partition, next_offset FROM consumed ORDER BY cluster, topic, partition",
     "inbox": "SELECT * FROM inbox ORDER BY key",
@@ -72,10 +72,10 @@ async def memory_of(pool: Pool) -> dict[str, list[asyncpg.Record]]:
 
 async def until_waiting(pool: Pool, rival: "asyncio.Task[object]") -> None:
     """Return once the rival waits for a lock; AssertionError when it gets through instead."""
-    async with asyncio.timeout(4):
-        while not await pool.fetchval(WAITING):
-            assert not rival.done(), "the rival did not wait for its turn"
-            await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(until_a_lock_is_waited_for(pool))
+    await asyncio.wait([waiting, rival], return_when=asyncio.FIRST_COMPLETED)
+    assert not rival.done(), "the rival did not wait for its turn"
+    await waiting
 
 
 async def test_a_batch_that_comes_again_changes_nothing(pool: Pool) -> None:

@@ -3,32 +3,23 @@
 Two dispatchers on a real ledger, LINE in memory, and a clock; three campaigns, two of them with budgets that change.
 """
 
-import asyncio
 import itertools
-import os
 from collections import Counter
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.broadcasts import campaign
-from tests.support.deliveries import NOON, request, user_named
-from tests.support.dispatching import Bench, open_bench
+from tests.support.deliveries import request, user_named
+from tests.support.dispatching import Bench
+from tests.support.mishaps import LONG, Fate, Passes, Round, Shift, play_all, rounds
 from todoke_dispatcher.adapters import channels
 from todoke_dispatcher.adapters.memory import Fault, MemoryLine
-from todoke_dispatcher.domain.quota import month_of
 from todoke_dispatcher.reconciling import Reconciler
-from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.requests import Lane
 
-LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
 EXAMPLES = 300 if LONG else 20
-PHASES = tuple(Phase) if LONG else (Phase.reuse, Phase.generate)
-"""Making a failure small takes minutes: in the long form."""
 LIMIT = 14
 BAD = user_named("bad")
 CAMPAIGNS = ("sale", "care", None)
@@ -46,16 +37,6 @@ class Owed:
 
 
 @dataclass(frozen=True)
-class Round:
-    """A dispatcher claims, sends, and records unless it dies; each answer meets its fault in turn."""
-
-    which: int
-    room: int
-    faults: list[Fault | None]
-    dies: bool
-
-
-@dataclass(frozen=True)
 class Published:
     """Another budget."""
 
@@ -70,21 +51,10 @@ class ByHand:
     messages: int
 
 
-@dataclass(frozen=True)
-class Passes:
-    """Time, in which an operator sees to what LINE has parked."""
-
-    seconds: float
-
-
+Step = Owed | Round | Published | ByHand | Passes
 FAULTS: list[Fault | None] = ["monthly", None, None, "reset_after_accept", "rate", "server_error", "monthly", "reset"]
-ROUNDS = st.builds(
-    Round,
-    st.integers(0, 1),
-    st.sampled_from([20, 20, 2]),
-    st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4),
-    st.sampled_from([False, False, True]),
-)
+FATES: list[Fate] = ["lives", "lives", "dies before it records"]
+ROUNDS = rounds(FAULTS, FATES, rooms=[20, 20, 2])
 OWED = st.builds(
     Owed,
     st.sampled_from(CAMPAIGNS),
@@ -100,21 +70,17 @@ STEPS = st.one_of(
 )
 
 
-class Month:
-    """The ledger, two dispatchers, LINE, and what has been published."""
+class Month(Shift):
+    """With a LINE whose month we share, and what has been published."""
 
     def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        bench.clock, bench.offset = FakeClock(NOON), 0
-        self.line = MemoryLine(never_existed=frozenset({BAD}))
-        self.dispatchers = [
-            bench.dispatcher(self.line, monthly_limit=LIMIT, transactional_reserve=0.2) for _ in range(2)
-        ]
-        self.reconciler = Reconciler(bench.pool, bench.clock, self.line, ["main"], lambda: 0.5)
+        line = MemoryLine(never_existed=frozenset({BAD}))
+        super().__init__(bench, line, monthly_limit=LIMIT, transactional_reserve=0.2)
+        self.reconciler = Reconciler(bench.pool, bench.clock, line, ["main"], lambda: 0.5)
         self.most: dict[str, int | None] = {}
         self.owed = itertools.count()
 
-    async def play(self, steps: list[object]) -> None:
+    async def play(self, steps: list[Step]) -> None:
         """The steps happen, the books are right after each; then all settles."""
         await self.bench.pool.execute(
             "TRUNCATE deliveries, multicasts, quotas, campaign_quotas, quota_days, rates, channels, outbox, consumed, "
@@ -123,22 +89,26 @@ class Month:
         for name in ("sale", "care"):
             await self.publish(Published(name, 3))
         for step in [Owed("sale", 5, "marketing", True, False), Owed(None, 4, "marketing", True, True), *steps]:
-            match step:
-                case Owed():
-                    await self.take(step)
-                case Round():
-                    await self.round(step)
-                case Published():
-                    await self.publish(step)
-                case ByHand(messages):
-                    self.line.by_hand += messages
-                    await self.bench.pool.execute("UPDATE quotas SET ask_line_at = '-infinity'")
-                    await self.reconciler.ask_some()
-                case Passes(seconds):
-                    self.bench.clock.move_to(self.bench.clock.now() + timedelta(seconds=seconds))
-                    await self.open_channel()
+            await self.do(step)
             await self.check()
         await self.settle()
+
+    async def do(self, step: Step) -> None:
+        """One step. While time passes, an operator sees to what LINE has parked."""
+        match step:
+            case Owed():
+                await self.take(step)
+            case Published():
+                await self.publish(step)
+            case ByHand(messages):
+                self.line.by_hand += messages
+                await self.bench.pool.execute("UPDATE quotas SET ask_line_at = '-infinity'")
+                await self.reconciler.ask_some()
+            case Round():
+                await self.happen(step)
+            case Passes():
+                await self.happen(step)
+                await self.open_channel()
 
     async def take(self, step: Owed) -> None:
         """See `Owed`."""
@@ -157,20 +127,6 @@ class Month:
         self.most[step.campaign] = None if step.messages is None else max(step.messages, used)
         for dispatcher in self.dispatchers:
             await dispatcher.release_held()
-
-    async def round(self, step: Round) -> None:
-        """See `Round`."""
-        dispatcher = self.dispatchers[step.which]
-        await dispatcher.release_held()
-        results = []
-        for attempt, fault in zip(
-            (await dispatcher.claim(step.room)).attempts, itertools.cycle(step.faults), strict=False
-        ):
-            self.line.faults.extend([fault] if fault else [])
-            results.append(await dispatcher.send(attempt))
-            self.line.faults.clear()
-        if not step.dies:
-            await dispatcher.record(results)
 
     async def check(self) -> None:
         """The month is what has its place in it, by campaign and by day too; LINE has taken no more than that."""
@@ -200,24 +156,12 @@ class Month:
         return Counter(owner[to] for one in self.line.accepted for to in one.to)
 
     async def settle(self) -> None:
-        """Time passes and the channel is open: nothing is left but what is held, and that for good reason."""
-        for _ in range(100):
-            await self.open_channel()
-            settled = await self.dispatchers[0].send_some()
-            states = await self.bench.states()
-            if not settled and not {"waiting", "attempting"} & states.keys():
-                break
-            self.bench.clock.move_to(self.bench.clock.now() + timedelta(seconds=15))
+        """Nothing is left but what is held, and that for good reason."""
+        states = await self.come_to_an_end({"waiting", "attempting"}, seconds=15, times=100)
         await self.check()
         assert states.keys() <= {"accepted", "failed", "held"}, states
         assert (await self.taken()).total() == states.get("accepted", 0) == await self.bench.reserved()
         await self.nobody_is_held_without_need()
-
-    async def open_channel(self) -> None:
-        """LINE takes messages again."""
-        async with self.bench.pool.acquire() as connection:
-            await channels.resume(connection, "main")
-            await channels.unpark(connection, "main", month_of(self.bench.clock.wall()))
 
     async def nobody_is_held_without_need(self) -> None:
         """Where something is held, its campaign's budget is used up, or the month of its lane."""
@@ -236,16 +180,8 @@ class Month:
 
 def test_no_limit_is_passed_and_no_place_lost_whatever_happens(postgres_dsn: str) -> None:
     """Requests, rounds, lost answers, refusals, deaths, other budgets, messages by hand, and time, in any order."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        bench = runner.run(stack.enter_async_context(open_bench(postgres_dsn)))
 
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
-        @given(st.lists(STEPS, min_size=6, max_size=18))
-        def play(steps: list[object]) -> None:
-            runner.run(Month(bench).play(steps))
+    async def play(bench: Bench, steps: list[Step]) -> None:
+        await Month(bench).play(steps)
 
-        try:
-            play()
-        finally:
-            runner.run(stack.aclose())
+    play_all(postgres_dsn, EXAMPLES, st.lists(STEPS, min_size=6, max_size=18), play)

@@ -4,37 +4,21 @@ Two dispatchers on a real ledger, LINE in memory with its one-use tokens, and a 
 between any two of claim, send and record; both work in turns. What ends unknown is told, and never sent again.
 """
 
-import asyncio
-import itertools
-import os
 from collections import Counter
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Literal
 
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.deliveries import NOON, request, user_named
-from tests.support.dispatching import Bench, open_bench
-from todoke_dispatcher.adapters import channels
+from tests.support.deliveries import request, user_named
+from tests.support.dispatching import Bench
+from tests.support.mishaps import LONG, Fate, Passes, Round, Shift, Token, Wakes, play_all, rounds
 from todoke_dispatcher.adapters.memory import Fault, MemoryLine
-from todoke_dispatcher.dispatcher import Dispatcher
-from todoke_dispatcher.domain.quota import month_of
-from todoke_dispatcher.sending import Result
-from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.requests import Lane
 from todoke_shared.jsons import loads
 
-LONG = bool(os.environ.get("TODOKE_TEST_LONG"))
 EXAMPLES = 500 if LONG else 30
 PEOPLE = ("hana", "ken", "yui")
-PHASES = tuple(Phase) if LONG else (Phase.reuse, Phase.generate)
-"""Making a failure small takes minutes: in the long form."""
 LIMIT = 6
-
-Fate = Literal["lives", "dies before it sends", "dies before it records", "sleeps"]
 
 
 @dataclass(frozen=True)
@@ -70,35 +54,7 @@ class Talks:
     owed: Owed
 
 
-@dataclass(frozen=True)
-class Round:
-    """A dispatcher claims, sends and records, each answer with its fault in turn, as far as its fate lets it come."""
-
-    which: int
-    faults: list[Fault | None]
-    fate: Fate
-
-
-@dataclass(frozen=True)
-class Wakes:
-    """A sleeper records old news; the ledger may have gone on without it."""
-
-
-@dataclass(frozen=True)
-class AccountToken:
-    """LINE knows the account's token, and an operator has resumed the channel; or LINE knows it no more."""
-
-    good: bool
-
-
-@dataclass(frozen=True)
-class Passes:
-    """Time: idle tokens, tokens that are over, replies of which nobody tells."""
-
-    seconds: float
-
-
-Step = Writes | Repeats | Owed | Talks | Round | Wakes | AccountToken | Passes
+Step = Writes | Repeats | Owed | Talks | Round | Wakes | Token | Passes
 FAULTS: list[Fault | None] = [
     "reset_after_accept",
     "reset_after_accept",
@@ -110,12 +66,7 @@ FAULTS: list[Fault | None] = [
     "monthly",
 ]
 FATES: list[Fate] = ["lives", "lives", "lives", "dies before it records", "dies before it sends", "sleeps"]
-ROUNDS = st.builds(
-    Round,
-    which=st.integers(0, 1),
-    faults=st.lists(st.sampled_from(FAULTS), min_size=1, max_size=3),
-    fate=st.sampled_from(FATES),
-)
+ROUNDS = rounds(FAULTS, FATES)
 WRITES = st.builds(Writes, st.sampled_from(PEOPLE), st.sampled_from([True, True, True, False]))
 OWED = st.builds(
     Owed,
@@ -126,21 +77,16 @@ OWED = st.builds(
 )
 TALKS = st.builds(Talks, WRITES, OWED)
 PASSES = st.builds(Passes, st.sampled_from([0.25, 2.0, 21.0, 31.0, 61.0]))
-OTHERS = st.one_of(
-    st.builds(Repeats, st.integers(0, 9)), st.just(Wakes()), st.builds(AccountToken, st.booleans()), PASSES
-)
+"""Idle tokens, tokens that are over, replies of which nobody tells."""
+OTHERS = st.one_of(st.builds(Repeats, st.integers(0, 9)), st.just(Wakes()), st.builds(Token, st.booleans()), PASSES)
 STEPS = st.one_of(ROUNDS, ROUNDS, ROUNDS, TALKS, TALKS, OWED, WRITES, OTHERS)
 
 
-class Conversations:
-    """The ledger, two dispatchers and LINE, which sends no more than LIMIT paid messages this month."""
+class Conversations(Shift):
+    """With a LINE that sends no more than LIMIT paid messages this month."""
 
     def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.bench.clock, self.bench.offset = FakeClock(NOON), 0
-        self.line = MemoryLine()
-        self.dispatchers = [bench.dispatcher(self.line, monthly_limit=LIMIT) for _ in range(2)]
-        self.asleep: list[tuple[Dispatcher, list[Result]]] = []
+        super().__init__(bench, MemoryLine(), monthly_limit=LIMIT)
         self.told: list[tuple[str, str]] = []
         self.owed: dict[str, str] = {}
         """Whose each message is, by what its first object says."""
@@ -152,7 +98,9 @@ class Conversations:
         for step in steps:
             await self.do(step)
             self.check_line()
-        await self.settle()
+        states = await self.come_to_an_end({"waiting", "attempting"}, seconds=31, times=60)
+        self.check_line()
+        await self.check(states)
 
     async def do(self, step: Step) -> None:
         """One step."""
@@ -161,22 +109,15 @@ class Conversations:
                 await self.write(step)
             case Repeats(which) if self.told:
                 await self.repeat(*self.told[which % len(self.told)])
+            case Repeats():
+                pass
             case Owed():
                 await self.take(step)
             case Talks(writes, owed):
                 await self.write(writes)
                 await self.take(replace(owed, person=writes.person))
-            case Round():
-                await self.round(step)
-            case Wakes() if self.asleep:
-                dispatcher, results = self.asleep.pop(0)
-                await dispatcher.record(results)
-            case AccountToken(good):
-                await self.change_token(good)
-            case Passes(seconds):
-                self.bench.clock.move_to(self.bench.clock.now() + timedelta(seconds=seconds))
             case _:
-                pass
+                await self.happen(step)
 
     async def write(self, step: Writes) -> None:
         """See `Writes`."""
@@ -192,12 +133,6 @@ class Conversations:
         await self.bench.give_token(self.dispatchers[1], self.line, person, **again)
         self.line.tokens = known
 
-    async def change_token(self, good: bool) -> None:
-        """See `AccountToken`."""
-        self.line.accounts = frozenset({"main"} if good else ())
-        if good:
-            await self.open_channel()
-
     async def take(self, step: Owed) -> None:
         """The next record of its lane's topic."""
         name = f"m{len(self.owed)}"
@@ -209,23 +144,6 @@ class Conversations:
             texts[-1]["quickReply"] = {"items": [{"type": "action"}]}
         wanted = request(name, to=user_named(step.person), messages=texts)
         await self.bench.take(self.dispatchers[0], wanted, lane=step.lane)
-
-    async def round(self, step: Round) -> None:
-        """See `Round`. What is overdue is settled first, as the service does it each second."""
-        dispatcher = self.dispatchers[step.which]
-        await dispatcher.settle_lost_replies()
-        attempts = (await dispatcher.claim(20)).attempts
-        if step.fate == "dies before it sends":
-            return
-        results = []
-        for attempt, fault in zip(attempts, itertools.cycle(step.faults), strict=False):
-            self.line.faults.extend([fault] if fault else [])
-            results.append(await dispatcher.send(attempt))
-            self.line.faults.clear()
-        if step.fate == "lives":
-            await dispatcher.record(results)
-        elif step.fate == "sleeps":
-            self.asleep.append((dispatcher, results))
 
     def received(self) -> Counter[str]:
         """How often LINE has taken which message; all of its objects, in order, by whom it is for."""
@@ -252,27 +170,6 @@ class Conversations:
             assert not any("quickReply" in message for message in messages[:-1])
         assert self.line.paid <= LIMIT
 
-    async def open_channel(self) -> None:
-        """What an operator does once LINE takes messages again."""
-        async with self.bench.pool.acquire() as connection:
-            await channels.resume(connection, "main")
-            await channels.unpark(connection, "main", month_of(self.bench.clock.wall()))
-
-    async def settle(self) -> None:
-        """Everybody wakes, the account is good; then nothing is left on its way, and what is held has no place."""
-        for dispatcher, results in self.asleep:
-            await dispatcher.record(results)
-        self.line.accounts = frozenset({"main"})
-        for _ in range(60):
-            await self.open_channel()
-            await self.dispatchers[0].send_some()
-            states = await self.bench.states()
-            if not {"waiting", "attempting"} & states.keys():
-                break
-            self.bench.clock.move_to(self.bench.clock.now() + timedelta(seconds=31))
-        self.check_line()
-        await self.check(states)
-
     async def check(self, states: dict[str, int]) -> None:
         """Accepted is received, held is not, unknown is told; the month counts what was paid, and no reply."""
         assert states.keys() <= {"accepted", "unknown", "held"}, states
@@ -292,16 +189,8 @@ class Conversations:
 
 def test_nobody_twice_whatever_becomes_of_a_reply(postgres_dsn: str) -> None:
     """Conversations, requests, rounds, answers and lost answers, deaths, redeliveries and time, in any order."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        bench = runner.run(stack.enter_async_context(open_bench(postgres_dsn)))
 
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
-        @given(st.lists(STEPS, min_size=20, max_size=30))
-        def play(steps: list[Step]) -> None:
-            runner.run(Conversations(bench).play(steps))
+    async def play(bench: Bench, steps: list[Step]) -> None:
+        await Conversations(bench).play(steps)
 
-        try:
-            play()
-        finally:
-            runner.run(stack.aclose())
+    play_all(postgres_dsn, EXAMPLES, st.lists(STEPS, min_size=20, max_size=30), play)

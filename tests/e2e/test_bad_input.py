@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -24,6 +24,7 @@ from todoke_shared.kafka.records import Outgoing
 READ_TOPICS = (EC_EVENTS, LINE_EVENTS, CUSTOMER_TRIGGERS, REQUESTS_TRANSACTIONAL, REQUESTS_MARKETING)
 NOT_JSON = b"\xff\xfe{ this is not JSON"
 PROBLEM = "application/problem+json"
+JSON = {"content-type": "application/cloudevents+json"}
 
 
 async def answer_to(running: Running, path: str, body: bytes, **headers: str) -> tuple[int, str, dict[str, Any]]:
@@ -53,7 +54,7 @@ async def dead_letters(running: Running, topics: tuple[Topic, ...], *, seconds: 
 async def test_bad_input_is_answered_or_dead_lettered_and_the_rest_flows_on(running: Running) -> None:
     """Malformed JSON, an unknown type, a wrong signature, a wrong clock; and garbage written straight to each topic."""
     user_ids = await running.befriend("hana")
-    await running.until_accepted(1, seconds=60)
+    await running.until_accepted(1)
     hana = f"line:main:{user_ids['hana']}"
     now = datetime.now(UTC)
 
@@ -66,6 +67,11 @@ async def test_bad_input_is_answered_or_dead_lettered_and_the_rest_flows_on(runn
     assert (status, media) == (400, PROBLEM)
     assert body["errors"][0]["field"] == "type"
     assert "unknown event type" in body["errors"][0]["reason"]
+
+    ahead = json.dumps(event("order.placed", hana, now + timedelta(hours=1), {"order_id": "tomorrow's"})).encode()
+    status, media, body = await answer_to(running, "/v1/events", ahead, **JSON)
+    assert (status, media) == (400, PROBLEM)
+    assert body["errors"][0]["field"] == "time"
 
     webhook, signature = signed_webhook("follow", "mallory", now, "not the channel's secret")
     status, media, _ = await answer_to(running, "/webhooks/line/main", webhook, **{"x-line-signature": signature})
@@ -87,26 +93,33 @@ async def test_bad_input_is_answered_or_dead_lettered_and_the_rest_flows_on(runn
     )
     assert status == 207
     assert [refused["index"] for refused in answer["refused"]] == [1]
-    await running.until_accepted(2, seconds=60)
+    await running.until_accepted(2)
     assert "after-all-that" in (await running.texts())[-1]
 
 
-JSON = {"content-type": "application/cloudevents+json"}
-
-
 async def test_a_stopped_service_leaves_nothing_undone(running: Running) -> None:
-    """SIGTERM of each in turn in the middle of a burst, start again: each order is confirmed once."""
+    """SIGTERM of each in turn while orders go on coming, start again: each order is confirmed once."""
     user_ids = await running.befriend("hana")
-    await running.until_accepted(1, seconds=60)
-    numbers = []
+    await running.until_accepted(1)
+    numbers: list[str] = []
     for service in ("segmenter", "scheduler", "dispatcher"):
-        burst = [f"{service}-{number}" for number in range(300)]
-        now = datetime.now(UTC)
-        hana = f"line:main:{user_ids['hana']}"
-        await running.post_until_taken(*(event("order.placed", hana, now, {"order_id": number}) for number in burst))
+        enough = asyncio.Event()
+        ordering = asyncio.create_task(order(running, f"line:main:{user_ids['hana']}", numbers, enough))
+        await running.until_accepted(1 + len(numbers) + 50)
         await running.fleet.stop_one(service)
+        enough.set()
+        await ordering
         await running.fleet.start(service)
-        numbers += burst
-        await running.until_accepted(1 + len(numbers), seconds=60)
+        await running.until_accepted(1 + len(numbers))
     texts = [text for text in await running.texts() if "ご注文番号" in text]
     assert sorted(texts) == sorted(f"ご注文ありがとうございます。\nご注文番号 {number}" for number in numbers)
+
+
+async def order(running: Running, subject: str, numbers: list[str], enough: asyncio.Event) -> None:
+    """Ten orders at a time until there are enough; their numbers are added to those that there are."""
+    while not enough.is_set():
+        some = [str(len(numbers) + index) for index in range(10)]
+        now = datetime.now(UTC)
+        await running.post_until_taken(*(event("order.placed", subject, now, {"order_id": each}) for each in some))
+        numbers += some
+        await asyncio.sleep(0.05)

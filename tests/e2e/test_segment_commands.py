@@ -8,41 +8,37 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.support.brokers import BrokerKind, start_broker
+from tests.support.brokers import BrokerKind, fresh_broker
 from tests.support.processes import run_module, start_module
 from tests.support.shop_events import ordered
+from tests.support.waiting import PATIENCE, until
 from todoke_local.ports import free_port
 from todoke_shared.contracts.topics import EC_EVENTS
 from todoke_shared.jsons import dumps
 from todoke_shared.kafka.publish import KafkaPublisher
 from todoke_shared.kafka.records import Outgoing
-from todoke_shared.kafka.topics import create_topics
 
 BUYERS = "segment: buyers\nname: 購入者\nwhen: {orders: {at_least: 1}}\n"
 REGULARS = "segment: regulars\nwhen: {all: [{segment: buyers}, {orders: {at_least: 2}}]}\n"
 BROKEN = "segment: broken\nwhen: {order: {at_least: 1}}\n"
-PATIENCE = 60.0
-"""Seconds, on a machine that does much else."""
 
 
 @pytest.fixture
 async def settings(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """Where the database, Kafka and the files are; a segmenter runs there."""
-    broker = await start_broker(tmp_path, BrokerKind.EMBEDDED)  # whose Kafka it is does not matter here
-    await create_topics(broker.bootstrap_servers)
-    found = {
-        "TODOKE_POSTGRES_DSN": postgres_dsn,
-        "TODOKE_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
-        "TODOKE_SEGMENTS": str(tmp_path / "segments"),
-        "TODOKE_SEGMENTER_PORT": str(free_port()),
-    }
-    segmenter = await start_module("todoke_segmenter", **found)
-    try:
-        yield found
-    finally:
-        segmenter.terminate()
-        output, _ = await asyncio.wait_for(segmenter.communicate(), PATIENCE)
-        await broker.stop()
+    async with fresh_broker(tmp_path, BrokerKind.EMBEDDED) as bootstrap:  # whose Kafka it is does not matter here
+        found = {
+            "TODOKE_POSTGRES_DSN": postgres_dsn,
+            "TODOKE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "TODOKE_SEGMENTS": str(tmp_path / "segments"),
+            "TODOKE_SEGMENTER_PORT": str(free_port()),
+        }
+        segmenter = await start_module("todoke_segmenter", **found)
+        try:
+            yield found
+        finally:
+            segmenter.terminate()
+            output, _ = await asyncio.wait_for(segmenter.communicate(), PATIENCE)
     assert segmenter.returncode == 0, output.decode()
 
 
@@ -53,9 +49,9 @@ async def segments(settings: dict[str, str], *arguments: str) -> tuple[int | Non
 
 async def until_in(connection: "asyncpg.Connection[asyncpg.Record]", segment: str, number: int) -> None:
     """Return once so many people are in a segment."""
-    async with asyncio.timeout(PATIENCE):
-        while await connection.fetchval("SELECT count(*) FROM people WHERE segments ? $1", segment) != number:
-            await asyncio.sleep(0.05)
+    members = "SELECT count(*) FROM people WHERE segments ? $1"
+    wanted = f"{number} people are in {segment}"
+    await until(lambda: connection.fetchval(members, segment), lambda found: found == number, wanted)
 
 
 async def order(settings: dict[str, str], *people: str) -> None:

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.support.locks import until_waiting
 from tests.support.pipeline import Pipeline, open_pipeline
 from tests.support.shop_events import added, event, line_subject, ordered
 from todoke_scheduler.adapters import journeys
@@ -148,7 +149,7 @@ async def test_two_who_turn_out_to_be_one_while_both_enter_are_let_in_once(postg
             # Another scheduler decides about the one who is lost, and is slow.
             await journeys.take_turns(connection, [lost])
             late = asyncio.create_task(take(pipeline, enters("once", lost, NOON)))
-            await until_waiting(pipeline)
+            await until_waiting(pipeline.pool)
             await pipeline.pool.execute("UPDATE segmenter.people SET merged_into = $1 WHERE person_id = $2", hana, lost)
             await connection.execute(
                 "INSERT INTO journeys (campaign, person_id, key, entered_at) VALUES ('once', $1, '', $2)", hana, NOON
@@ -156,13 +157,6 @@ async def test_two_who_turn_out_to_be_one_while_both_enter_are_let_in_once(postg
         await late
         assert sent(pipeline, "once") == []
         assert await pipeline.pool.fetchval("SELECT decision FROM decisions") == words.ENTERED_BEFORE
-
-
-async def until_waiting(pipeline: Pipeline) -> None:
-    """Return once somebody waits for an advisory lock."""
-    async with asyncio.timeout(4):
-        while not await pipeline.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
 
 
 async def test_dates_far_away_make_no_tables(postgres_dsn: str) -> None:

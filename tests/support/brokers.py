@@ -9,7 +9,8 @@ import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,7 @@ from tests.support.apache_kafka import ApacheKafka, can_run_apache_kafka, kafka_
 from tests.support.kafka_ready import wait_until_it_answers
 from todoke_local.embedded import EmbeddedKafka
 from todoke_local.ports import free_port
+from todoke_shared.kafka.topics import create_topics
 
 CHOICE = "TODOKE_TEST_KAFKA"
 
@@ -121,3 +123,18 @@ async def start_broker(directory: Path, kind: BrokerKind | None = None) -> Broke
     broker = make_broker(kind or choose_broker_kind(), directory)
     await broker.start()
     return broker
+
+
+@asynccontextmanager
+async def fresh_broker(directory: Path, kind: BrokerKind | None = None) -> AsyncIterator[str]:
+    """`host:port` of a new broker, with every topic and nothing in them, and with no groups; gone at the end.
+
+    The names of topics and of services' groups are fixed, and what is in a topic is what the next service reads:
+    two tests of services never share a broker.
+    """
+    broker = await start_broker(directory, kind)
+    try:
+        await create_topics(broker.bootstrap_servers)
+        yield broker.bootstrap_servers
+    finally:
+        await broker.stop()

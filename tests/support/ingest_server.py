@@ -8,7 +8,6 @@ import asyncpg
 import httpx
 import uvicorn
 
-from tests.support.brokers import BrokerKind, choose_broker_kind
 from todoke_ingest.main import create_app
 from todoke_ingest.settings import IngestSettings
 from todoke_local.ports import free_port
@@ -56,8 +55,7 @@ async def serving(settings: IngestSettings) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def ready_ingest(kafka_bootstrap: str, postgres_dsn: str, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody at an ingest that is ready, with every topic made."""
-    if choose_broker_kind() is not BrokerKind.EMBEDDED:  # which makes topics by itself, and not when asked to
-        await create_topics(kafka_bootstrap)
+    await create_topics(kafka_bootstrap)
     async with serving(settings_for(kafka_bootstrap, postgres_dsn, **settings)) as client:
 
         async def ready() -> bool:

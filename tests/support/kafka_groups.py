@@ -8,6 +8,15 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 
 
+async def groups_of(bootstrap_servers: str) -> set[str]:
+    """The names of a broker's groups. None for a broker that does not tell (the embedded one)."""
+    async with _admin(bootstrap_servers) as admin:
+        try:
+            return {name for name, _ in await admin.list_consumer_groups()}
+        except KafkaError:
+            return set()
+
+
 async def members_of(bootstrap_servers: str, group: str) -> set[str]:
     """The ids of a group's members. None for a broker that does not tell (the embedded one)."""
     async with _admin(bootstrap_servers) as admin:

@@ -10,6 +10,7 @@ import aiohttp
 import uvicorn
 from aiohttp import web
 
+from tests.support.waiting import until
 from todoke_line_simulator.app import create_app
 from todoke_line_simulator.settings import SimulatorSettings
 from todoke_line_simulator.transport import ResettableHttpProtocol
@@ -108,6 +109,17 @@ class LineServer:
         """What the account `main` was asked and answered."""
         async with self._http.get("/sim/stats") as answer:
             return dict(json.loads(await answer.read())["accounts"]["main"])
+
+    async def count(self, name: str) -> int:
+        """One of these: how many requests LINE has `accepted`, how many messages it has `billed`, and so on."""
+        number = (await self.stats())[name]
+        assert isinstance(number, int)
+        return number
+
+    async def until_accepted(self, number: int) -> None:
+        """Return once LINE has taken so many requests."""
+        wanted = f"{number} requests are accepted"
+        await until(lambda: self.count("accepted"), lambda count: count >= number, wanted, pause=0.02)
 
 
 @asynccontextmanager

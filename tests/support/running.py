@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 
+from tests.support.waiting import PATIENCE, until
 from todoke_local.fleet import Fleet
 
 
@@ -64,12 +65,10 @@ class Running:
         """The texts that LINE has accepted, in order; in one reply there may be several."""
         return [part["text"] for message in await self.messages() for part in message["messages"]]
 
-    async def spend_tokens(self, number: int, *, seconds: float = 30) -> None:
+    async def spend_tokens(self, number: int) -> None:
         """Return once the reply tokens of so many events are known, and none is left: from here on all is pushed."""
-        deadline = time.monotonic() + seconds
-        while await self.pool.fetchval("SELECT count(*) FROM dispatcher.reply_tokens") < number:
-            assert time.monotonic() < deadline, f"fewer than {number} reply tokens after {seconds} s"
-            await asyncio.sleep(0.1)
+        known = "SELECT count(*) FROM dispatcher.reply_tokens"
+        await until(lambda: self.pool.fetchval(known), lambda found: found >= number, f"{number} reply tokens")
         await self.pool.execute("UPDATE dispatcher.reply_tokens SET token = NULL")
 
     async def account_stats(self) -> dict[str, Any]:
@@ -78,21 +77,17 @@ class Running:
             stats: dict[str, Any] = (await response.json())["accounts"]["main"]
             return stats
 
-    async def until_settled(self, *, seconds: float) -> None:
+    async def until_settled(self) -> None:
         """Return once the ledger knows what became of every message: what a killed dispatcher sent, it asks again."""
-        open_ = "SELECT count(*) FROM dispatcher.deliveries WHERE state IN ('waiting', 'attempting')"
-        deadline = time.monotonic() + seconds
-        while left := await self.pool.fetchval(open_):
-            assert time.monotonic() < deadline, f"{left} messages are not settled after {seconds} s"
-            await asyncio.sleep(0.1)
+        await until(self._ledger, lambda ledger: not {"waiting", "attempting"} & ledger.keys(), "all is settled")
 
-    async def until_accepted(self, number: int, *, seconds: float) -> None:
+    async def until_accepted(self, number: int, *, seconds: float = PATIENCE) -> None:
         """Return once LINE has taken so many, by the ledger. AssertionError, with what there is, when not."""
-        deadline = time.monotonic() + seconds
-        taken = "SELECT count(*) FROM dispatcher.deliveries WHERE state = 'accepted'"
-        while (accepted := await self.pool.fetchval(taken)) < number:
-            if time.monotonic() > deadline:
-                ledger = "SELECT state, reason, count(*) FROM dispatcher.deliveries GROUP BY state, reason"
-                states = await self.pool.fetch(ledger)
-                raise AssertionError(f"{accepted} of {number} messages after {seconds} s; the ledger holds {states}")
-            await asyncio.sleep(0.1)
+        wanted = f"{number} messages are accepted"
+        await until(
+            self._ledger, lambda ledger: ledger.get("accepted", 0) >= number, wanted, seconds=seconds, pause=0.1
+        )
+
+    async def _ledger(self) -> dict[str, int]:
+        rows = await self.pool.fetch("SELECT state, count(*) FROM dispatcher.deliveries GROUP BY state")
+        return {row["state"]: row["count"] for row in rows}

@@ -11,7 +11,7 @@ from tests.support.rebuilding.story import tell_story
 
 
 @pytest.fixture(scope="session")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def told_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker whose event topics hold what these tests write: a rebuild reads all that there is."""
     broker = run(start_broker(tmp_path_factory.mktemp("rebuild-kafka")))
     run(tell_story(broker.bootstrap_servers))
@@ -20,7 +20,7 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def installation(own_kafka: str, postgres_dsn: str) -> AsyncIterator[Installation]:
+async def installation(told_kafka: str, postgres_dsn: str) -> AsyncIterator[Installation]:
     """A live system that has taken everything in an order of its own."""
-    async with open_installation(own_kafka, postgres_dsn) as opened:
+    async with open_installation(told_kafka, postgres_dsn) as opened:
         yield opened

@@ -49,14 +49,14 @@ async def test_duplicates_and_disorder_in_the_topics_come_to_the_same_state(inst
     assert not await installation.pool.fetchval("SELECT to_regnamespace('segmenter_rebuild') IS NOT NULL")
 
 
-async def test_records_come_in_the_order_in_which_they_were_written(own_kafka: str) -> None:
+async def test_records_come_in_the_order_in_which_they_were_written(told_kafka: str) -> None:
     """Whatever partitions they lie in: who entered before an order is heard of before it."""
-    publisher = KafkaPublisher(own_kafka, client_id="rebuild-test")
+    publisher = KafkaPublisher(told_kafka, client_id="rebuild-test")
     for number in range(40):
         await publisher.publish([Outgoing(REQUESTS_MARKETING.name, str(number).encode(), str(number).encode())])
         await asyncio.sleep(0.002)  # Kafka's timestamps are in milliseconds
     await publisher.stop()
-    async with RetainedTopics(own_kafka) as topics:
+    async with RetainedTopics(told_kafka) as topics:
         stretches = await topics.stretches([REQUESTS_MARKETING])
         assert sum(stretch.end > 0 for stretch in stretches.values()) > 2
         values = [record.value async for chunk in topics.read(stretches) for record in chunk.records]

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from tests.support.brokers import start_broker
 from tests.support.rebuilding.installation import Installation
 from tests.support.rebuilding.story import BEGINNING, NOW, PEOPLE, shop_record, tell_story, write
 from tests.support.shop_events import added
@@ -37,36 +35,29 @@ async def test_who_is_older_than_the_topics_is_not_called_different(installation
 
 
 @pytest.mark.apache_kafka
-async def test_what_retention_has_deleted_is_not_missed(
-    postgres_dsn: str, tmp_path: Path, installation: Installation
-) -> None:
+async def test_what_retention_has_deleted_is_not_missed(own_kafka: str, installation: Installation) -> None:
     """Half of each partition is gone: nobody is whole in the topics any more, and whoever differs is older, no more."""
-    broker = await start_broker(tmp_path)
-    try:
-        bootstrap = broker.bootstrap_servers
-        await tell_story(bootstrap)
-        elsewhere = replace(installation, kafka=bootstrap)
-        await elsewhere.forget()
-        await elsewhere.take_topics()
-        async with RetainedTopics(bootstrap) as topics:
-            held = await topics.stretches([EC_EVENTS, LINE_EVENTS, OUTCOMES])
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        await admin.start()
-        halves = {TopicPartition(*place): RecordsToDelete(stretch.end // 2) for place, stretch in held.items()}
-        await admin.delete_records(halves)
-        assert await retention_of(bootstrap, [EC_EVENTS, LINE_EVENTS, OUTCOMES]) == timedelta(days=30)
-        since = "UPDATE people SET created_at = now() - interval '31 days'"
-        await installation.pool.execute(since)
-        outcome = await elsewhere.rebuild()
-        assert outcome.complete_since is not None
-        assert NOW - timedelta(days=31) < outcome.complete_since < NOW - timedelta(days=29)
-        people = outcome.comparison.people
-        assert (people.different, people.missing, people.only_rebuilt, people.share) == (0, 0, 0, 0.0)
-        assert people.older > PEOPLE / 2
-        assert await admin.list_consumer_groups() == [], "it reads without a group"
-        await admin.close()
-    finally:
-        await broker.stop()
+    await tell_story(own_kafka)
+    elsewhere = replace(installation, kafka=own_kafka)
+    await elsewhere.forget()
+    await elsewhere.take_topics()
+    async with RetainedTopics(own_kafka) as topics:
+        held = await topics.stretches([EC_EVENTS, LINE_EVENTS, OUTCOMES])
+    admin = AIOKafkaAdminClient(bootstrap_servers=own_kafka)
+    await admin.start()
+    halves = {TopicPartition(*place): RecordsToDelete(stretch.end // 2) for place, stretch in held.items()}
+    await admin.delete_records(halves)
+    assert await retention_of(own_kafka, [EC_EVENTS, LINE_EVENTS, OUTCOMES]) == timedelta(days=30)
+    since = "UPDATE people SET created_at = now() - interval '31 days'"
+    await installation.pool.execute(since)
+    outcome = await elsewhere.rebuild()
+    assert outcome.complete_since is not None
+    assert NOW - timedelta(days=31) < outcome.complete_since < NOW - timedelta(days=29)
+    people = outcome.comparison.people
+    assert (people.different, people.missing, people.only_rebuilt, people.share) == (0, 0, 0, 0.0)
+    assert people.older > PEOPLE / 2
+    assert await admin.list_consumer_groups() == [], "it reads without a group"
+    await admin.close()
 
 
 async def test_what_the_live_system_has_not_taken_is_on_neither_side(installation: Installation) -> None:

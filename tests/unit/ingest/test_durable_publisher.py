@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.support.doors import Doors
+from tests.support.waiting import as_far_as_it_gets
 from tests.unit.ingest.stand_ins import CheckedTopics, as_bytes, event, new_door
 from todoke_ingest.adapters.durable import DurablePublisher
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
@@ -138,10 +139,10 @@ async def test_a_put_under_way_is_not_overtaken(durable: DurablePublisher, kafka
     await durable.publish([record("1")])
     kafka.away, spool.pause = False, asyncio.Event()
     late = asyncio.create_task(durable.publish([record("2")]))
-    await asyncio.sleep(0.01)
+    await as_far_as_it_gets()
     await durable.follow_spool()
     after = asyncio.create_task(durable.publish([record("3")]))
-    await asyncio.sleep(0.01)
+    await as_far_as_it_gets()
     spool.pause.set()
     await asyncio.gather(late, after)
     await durable.follow_spool()

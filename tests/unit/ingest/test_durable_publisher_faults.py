@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from tests.support.waiting import as_far_as_it_gets
 from tests.unit.ingest.stand_ins import CheckedTopics
 from tests.unit.ingest.test_durable_publisher import ListSpool, names, record
 from todoke_ingest.adapters.durable import GROUP_BYTES, DurablePublisher
@@ -72,9 +73,9 @@ async def test_a_stop_tells_everybody_who_waits() -> None:
     kafka.away = True
     publisher = DurablePublisher(kafka, spool, seconds=5)
     waiting = [asyncio.create_task(publisher.publish([record(name)])) for name in ("1", "2")]
-    await asyncio.sleep(0.01)
+    await as_far_as_it_gets()
     waiting.append(asyncio.create_task(publisher.publish([record("3")])))
-    await asyncio.sleep(0.01)
+    await as_far_as_it_gets()
     stop = asyncio.create_task(publisher.flush())
     await asyncio.sleep(0)
     stop.cancel()

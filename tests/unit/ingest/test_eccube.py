@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.support.eccube_shop import JST, WEBHOOK_SECRET, customer, line, order, product, product_class, webhook
+from tests.support.eccube_records import JST, customer, line, order, product, product_class
+from tests.support.eccube_shop import WEBHOOK_SECRET, webhook
 from tests.unit.ingest.stand_ins import NOW, CheckedTopics, Json
 from todoke_ingest.answers import Answer, Problem
 from todoke_ingest.domain import eccube

@@ -5,16 +5,13 @@ import json
 import time
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.ingest.asgi_client import Told, ask, running
+from tests.unit.ingest.asgi_client import ask
+from tests.unit.ingest.knocking import JSON_DOORS, to_events, to_line, to_segment, two_shops
 from tests.unit.ingest.stand_ins import (
-    BOT,
-    NOW,
-    SECRET,
-    USER,
     CheckedTopics,
     as_bytes,
     delivery,
@@ -22,19 +19,11 @@ from tests.unit.ingest.stand_ins import (
     line_event,
     sign,
 )
-from todoke_ingest.adapters.keys import KeyRing, LiveKey
 from todoke_ingest.app import Doorway
 from todoke_ingest.domain.cloudevents import BATCH, PLAIN, SINGLE
-from todoke_ingest.domain.keys import DEFAULT_LIMITS, hash_of
-from todoke_ingest.handlers.intake import Intake
 from todoke_ingest.http import Bodies
-from todoke_ingest.requests import Caller, Purpose
-from todoke_shared.accounts import Account, Config
-from todoke_shared.clock import FakeClock
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
-from todoke_shared.shops import Shop, Shopify
 
-KEYS: dict[str, Purpose] = {"backend-key": "events", "segment-key": "segment", "browser-key": "browser"}
 DEEP = 10_000
 MIB = 1024 * 1024
 
@@ -48,52 +37,9 @@ def topics() -> CheckedTopics:
 @pytest.fixture
 async def app(topics: CheckedTopics) -> AsyncIterator[Doorway]:
     """Ingest with two shops, and keys of the first one alone."""
-    config = Config(
-        accounts={"main": Account(channel_secrets=(SECRET,), access_token="token")},
-        shops={"main": Shop(shopify=Shopify(webhook_secrets=(SECRET,))), "other": Shop()},
-    )
-    live = {hash_of(key): LiveKey(Caller("main", use, key), DEFAULT_LIMITS[use]) for key, use in KEYS.items()}
-    async with running(Intake(topics, FakeClock(NOW), config, keys=KeyRing(live))) as app:
+    async with two_shops(topics) as app:
         yield app
 
-
-async def to_events(app: Doorway, body: bytes, media: str = SINGLE, **headers: str) -> Told:
-    """POST /v1/events with the first shop's key."""
-    more = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
-    given = [(b"authorization", b"Bearer backend-key"), (b"content-type", media.encode()), *more]
-    return await ask(app, "/v1/events", body, given)
-
-
-async def to_segment(app: Doorway, body: bytes, call: str = "batch", *, zipped: bool = False) -> Told:
-    """POST /v1/{call} with the first shop's write key."""
-    headers = [(b"authorization", b"Bearer segment-key"), (b"content-type", b"application/json")]
-    return await ask(app, f"/v1/{call}", body, [*headers, *([(b"content-encoding", b"gzip")] if zipped else [])])
-
-
-async def to_line(app: Doorway, body: bytes) -> Told:
-    """POST /webhooks/line/main, signed."""
-    return await ask(app, "/webhooks/line/main", body, [(b"x-line-signature", sign(body).encode())])
-
-
-async def to_shopify(app: Doorway, body: bytes) -> Told:
-    """POST /webhooks/shopify/main, signed, of a cart."""
-    headers = [(b"x-shopify-topic", b"carts/update"), (b"x-shopify-hmac-sha256", sign(body).encode())]
-    return await ask(app, "/webhooks/shopify/main", body, headers)
-
-
-async def to_collect(app: Doorway, body: bytes) -> Told:
-    """POST /v1/collect with the first shop's public key."""
-    return await ask(app, "/v1/collect", body, query=b"key=browser-key")
-
-
-Knock = Callable[[Doorway, bytes], Awaitable[Told]]
-JSON_DOORS: dict[str, Knock] = {
-    "events": to_events,
-    "segment": to_segment,
-    "line": to_line,
-    "shopify": to_shopify,
-    "collect": to_collect,
-}
 
 NO_JSON = {
     "nothing": b"",
@@ -332,77 +278,6 @@ async def test_text_made_to_be_slow_is_not(app: Doorway, where: str) -> None:
     )
     assert told.status in (200, 400)
     assert time.process_time() - began < 2.0
-
-
-@pytest.mark.parametrize(
-    "instant",
-    [
-        *("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999-23:59", "2200-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
-        *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "0000-01-01T00:00:00Z", "1999-12-31T23:59:59Z"),
-        *("2016-12-31T23:59:60Z", "2026-01-31T24:00:00Z", "2026-02-30T00:00:00Z", "2026-01-31T00:60:00Z"),
-        *("2026-01-31T00:00:00+99:99", "2026-01-31T00:00:00", "2026-01-31", "20260131T000000Z", "1769817540"),
-        *("２０２６-01-31T00:00:00Z", "-2026-01-31T00:00:00Z", "+12026-01-31T00:00:00Z", "2026-01-31T00:00:00Z\n"),
-        *("2026-01-31T00:15:00.000001Z", "2026-01-31T09:15:01+09:00", "2026-01-31T00:00:00.0000000000Z"),
-    ],
-)
-async def test_an_instant_that_is_none_or_nobodys_is_refused(app: Doorway, topics: CheckedTopics, instant: str) -> None:
-    """Out of the years 2000 to 2199, off the calendar, ambiguous, or more than 15 minutes ahead: 400 names `time`."""
-    told = await to_events(app, as_bytes(event(time=instant)))
-    assert (told.status, json.loads(told.body)["errors"][0]["field"]) == (400, "time")
-    assert topics.records == []
-
-
-@pytest.mark.parametrize(
-    ("instant", "written"),
-    [
-        ("2026-01-31T00:15:00Z", "2026-01-31T00:15:00+00:00"),
-        ("2026-01-31T09:15:00+09:00", "2026-01-31T00:15:00+00:00"),
-        ("2026-01-31t00:00:00z", "2026-01-31T00:00:00+00:00"),
-        ("2000-01-01T00:00:00Z", "2000-01-01T00:00:00+00:00"),
-    ],
-)
-async def test_a_clock_somewhat_wrong_is_borne(app: Doorway, topics: CheckedTopics, instant: str, written: str) -> None:
-    """15 minutes ahead to the microsecond, and any time ago: taken as told."""
-    assert (await to_events(app, as_bytes(event(time=instant)))).status == 202
-    [record] = topics.records
-    assert EC_EVENTS.model.from_json(record.value).model_dump(mode="json")["time"].replace("Z", "+00:00") in (
-        written,
-        instant,
-    )
-
-
-@pytest.mark.parametrize("instant", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z"])
-@pytest.mark.parametrize("sent_at", [None, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "rubbish", 5])
-async def test_segments_clocks_may_say_anything(
-    app: Doorway, topics: CheckedTopics, instant: str, sent_at: object
-) -> None:
-    """Never a 5xx, and nothing in the topic that lies ahead of us or before the year 2000."""
-    traits = {"birthday": instant, "createdAt": instant, "registered_at": instant}
-    message = {"type": "identify", "userId": "1", "timestamp": instant, "traits": traits}
-    told = await to_segment(app, as_bytes({"batch": [message], "sentAt": sent_at}))
-    assert told.status in (200, 400)
-    for value in topics.values():
-        assert "2000" <= str(value["time"]) <= NOW.isoformat()
-
-
-@pytest.mark.parametrize("millis", [0, -1, 10**18, 253402300799999, 946_684_799_999, 1.5, "1769817540000", None, True])
-async def test_a_line_event_out_of_time_is_a_dead_letter(app: Doorway, topics: CheckedTopics, millis: object) -> None:
-    """LINE is answered 200, and the event is kept where a person sees it."""
-    body = as_bytes({"destination": BOT, "events": [{**line_event(), "timestamp": millis}]})
-    assert (await to_line(app, body)).status == 200
-    [letter] = topics.records
-    assert (letter.topic, letter.headers["todoke-field"]) == (LINE_EVENTS.dead_letters, "timestamp")
-    assert USER.encode() in (letter.value or b"")
-
-
-@pytest.mark.parametrize("time_ms", [0, -1, 1e300, 10**14, 10**15, 1.5, "1", None, True])
-async def test_a_browsers_clock_may_say_anything(app: Doorway, topics: CheckedTopics, time_ms: object) -> None:
-    """What is taken lies within a week before now, and never ahead."""
-    seen = {"id": "i" * 20, "type": "page.viewed", "time": time_ms, "data": {}}
-    for sent_at in (time_ms, 0, 10**14):
-        told = await to_collect(app, as_bytes({"visitor": "v" * 20, "sent_at": sent_at, "events": [seen]}))
-        assert told.status in (202, 400)
-    assert all("2026-01-24" <= str(value["time"]) <= NOW.isoformat() for value in topics.values())
 
 
 def _pairs(value: bytes) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.support.doors import Doors
+from tests.support.waiting import as_far_as_it_gets
 from tests.unit.ingest.stand_ins import NOW, CheckedTopics, config, opener
 from tests.unit.ingest.test_ingest_app import client_of
 from todoke_ingest.adapters import clicks as clicks_module
@@ -89,7 +90,7 @@ class World:
 
     async def told(self) -> list[dict[str, object]]:
         """What has left for Kafka."""
-        await asyncio.sleep(0.01)
+        await as_far_as_it_gets()
         return self.topics.values()
 
 
