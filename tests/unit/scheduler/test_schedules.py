@@ -109,6 +109,7 @@ def test_what_repeats_is_planned_one_ahead_and_not_made_up_for() -> None:
         (-SECOND, FORGOTTEN, True),
         (-DAY, FORGOTTEN + JUST_NOW, False),
         (DAY, DAY, False),
+        (DAY, timedelta(), True),  # by a clock that was set back
     ],
 )
 def test_a_single_time_is_planned_if_it_was_published_for_it(

@@ -51,7 +51,7 @@ def to_plan(campaign: Campaign, published_at: datetime, now: datetime) -> list[d
     """
     since = now
     if isinstance(campaign.enter.schedule, Once):
-        since = max(published_at, now - FORGOTTEN)
+        since = max(min(published_at, now), now - FORGOTTEN)
     found = {next_occurrence(campaign, since - JUST_NOW), next_occurrence(campaign, now)}
     return sorted(instant for instant in found if instant is not None)
 
