@@ -98,6 +98,8 @@ async def test_who_had_it_once_is_left_out_where_the_campaign_says_never_again(p
         await at(pipeline, broadcaster, NOON + 7 * DAY)
         await at(pipeline, broadcaster, NOON + 14 * DAY)
         assert [pipeline.sent_to(name) for name in ("hana", "yuki")] == [["はじめまして"], ["はじめまして"]]
+        rows = await pipeline.pool.fetch("SELECT entered FROM broadcasts WHERE state = 'done' ORDER BY due_at")
+        assert [row["entered"] for row in rows] == [1, 1, 0]
 
 
 async def test_a_message_that_is_all_there_is_arrives_with_what_is_known_of_the_person(postgres_dsn: str) -> None:

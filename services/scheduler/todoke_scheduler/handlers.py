@@ -99,7 +99,8 @@ class Scheduler:
         due = list({timer.enrolment: runs[timer.enrolment] for timer in timers if _is_current(timer, runs)}.values())
         await self._looks.look(connection, due, now)
 
-    async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> None:
+    async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> list[Enrolment]:
+        """Carry the decisions out; the runs that they have changed, as they were when nothing was done of them yet."""
         current = await take_turns(connection, (trigger.person for trigger in triggers))
         triggers = [_about(current.get(trigger.person, trigger.person), trigger) for trigger in triggers]
         journeys = await lock_journeys(connection, triggers, current)
@@ -113,6 +114,7 @@ class Scheduler:
         await save_marks(connection, journeys)
         changed = [journeys.runs[run] for run in sorted(journeys.changed)]
         await self._looks.look(connection, changed, now, noted=journeys.noted)
+        return changed
 
     @property
     def conditions(self) -> Conditions:
@@ -127,9 +129,9 @@ class Scheduler:
         """Write new runs, do what is due of them, and set their timers."""
         await self._looks.look(connection, runs, now)
 
-    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> None:
-        """Decide triggers as if they had come by their topic."""
-        await self._decide(connection, list(triggers), now)
+    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> list[Enrolment]:
+        """Decide enter triggers of this instant as if they had come by their topic: the runs that they have begun."""
+        return [run for run in await self._decide(connection, list(triggers), now) if run.started_at == now]
 
     async def refresh_segments(self) -> None:
         """Learn what segments' names in conditions ask for."""
