@@ -14,7 +14,7 @@ from todoke_scheduler.adapters.decisions import Decision, save_decisions
 from todoke_scheduler.adapters.enrolments import lock_enrolments
 from todoke_scheduler.adapters.journeys import lock_journeys, save_marks, take_turns
 from todoke_scheduler.adapters.people import resolve_subjects
-from todoke_scheduler.adapters.timers import DueTimers, Timer
+from todoke_scheduler.adapters.timers import DueTimers, Timer, next_due
 from todoke_scheduler.deciding import decide
 from todoke_scheduler.domain.enrolment import Enrolment
 from todoke_scheduler.domain.goals import Conversion
@@ -92,6 +92,13 @@ class Scheduler:
         for timer in timers:
             metrics.TIMER_LATENESS.observe((done - timer.due_at).total_seconds())
         return len(timers)
+
+    async def next_due(self) -> datetime | None:
+        """When the next timer of today, or of a day before, is due; None when there is none."""
+        due = await next_due(self._pool, by=self._clock.now())
+        if due is not None:
+            self._due.look_from(due)
+        return due
 
     async def _fire(self, connection: Connection, timers: list[Timer], now: datetime) -> None:
         runs = await lock_enrolments(connection, [timer.enrolment for timer in timers])
