@@ -142,8 +142,7 @@ class Entering:
                 verdicts[key] = self._verdict(owed, run, person)
             match verdicts[key]:
                 case Go():
-                    if (request := message_request(run, owed, campaign, person, named, now)) is not None:
-                        requests.append(request)
+                    requests.append(message_request(run, owed, campaign, person, named, now))
                 case Skip(why):
                     left_out.append(Decision(run.person, run.campaign, why, now, run.id, "steps[0]"))
                 case verdict:
