@@ -128,3 +128,16 @@ async def test_who_entered_by_another_systems_call_is_in_the_broadcast_all_the_s
         await stage.pool.execute("INSERT INTO journeys VALUES ('sale', $1, $2, $3, NULL)", person, key, at)
     async with stage.pool.acquire() as connection:
         assert await broadcasts.entered_since(connection, "sale", [one, other, early], NOON) == {one}
+
+
+async def test_schedulers_that_take_turns_send_nothing_again_that_was_read_ahead(stage: Stage) -> None:
+    """What one has read is the other's by then."""
+    await stage.publish(campaign())
+    one, other = await stage.broadcaster(), await stage.broadcaster()
+    await one.plan()
+    for _ in range(3):
+        await one.go_on()
+        await other.go_on()
+    assert await stage.asked() == crowd(30)
+    [row] = await stage.rows()
+    assert (row["entered"], row["next_at"]) == (30, NOON)

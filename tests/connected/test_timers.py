@@ -77,6 +77,15 @@ async def test_what_is_due_comes_out_oldest_first_and_nothing_before_its_time(po
     assert await claim(pool, due, NOON + DAY) == [tomorrow]
 
 
+async def test_a_claim_takes_no_more_than_its_limit_over_days(pool: Pool) -> None:
+    """It goes on with the next day where one has too few, and leaves the rest."""
+    ids = await due_in(pool, *(NOON - day * DAY for day in (1, 1, 0, 0, 0)))
+    due = DueTimers()
+    first = await claim(pool, due, NOON, 3)
+    assert len(first) == 3 and set(ids[:2]) < set(first)
+    assert len(await claim(pool, due, NOON, 3)) == 2
+
+
 async def test_a_day_has_a_table_from_its_first_timer_on(pool: Pool) -> None:
     """Far past and far future too, as a replay's clock sets them; midnight belongs to the day that begins."""
     midnight = datetime(2036, 2, 29, tzinfo=UTC)

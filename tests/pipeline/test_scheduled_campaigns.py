@@ -108,6 +108,17 @@ async def test_who_had_it_once_is_left_out_where_the_campaign_says_never_again(p
         assert [row["entered"] for row in rows] == [1, 1, 0]
 
 
+async def test_whose_run_begins_anew_is_counted_once(postgres_dsn: str) -> None:
+    """The run that ends for it has not entered."""
+    anew = broadcast("anew", {"wait": "30d"}, {"send": "お知らせ"}, enter={"again": "restart"})
+    async with stage(postgres_dsn, anew) as (pipeline, broadcaster):
+        await pipeline.follow("hana")
+        for week in range(2):
+            await at(pipeline, broadcaster, NOON + 7 * week * DAY)
+        rows = await pipeline.pool.fetch("SELECT entered FROM broadcasts WHERE state = 'done' ORDER BY due_at")
+        assert [row["entered"] for row in rows] == [1, 1]
+
+
 async def test_two_ids_of_one_person_are_let_in_once_where_every_entry_begins_anew(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
