@@ -215,10 +215,21 @@ async def test_a_relay_that_waits_for_kafka_keeps_its_shards(pool: Pool, monkeyp
     assert read(topics) == as_written(numbered(0, 10))
 
 
+class SlowToStop:
+    """Never answers, and takes a moment to be told to stop."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Never succeed."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+
+
 async def test_a_relay_that_is_stopped_while_it_waits_for_kafka_leaves_nothing_running(pool: Pool) -> None:
     """What was not acknowledged stays in the outbox for the next."""
     await put(pool, numbered(0, 10))
-    async with Relay(pool, "scheduler", DeafKafka(silent=True)) as relay:
+    async with Relay(pool, "scheduler", SlowToStop()) as relay:
         publishing = asyncio.create_task(relay.publish_some())
         await asyncio.sleep(0.1)
         before = asyncio.all_tasks()
