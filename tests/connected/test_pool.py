@@ -9,7 +9,7 @@ SELECT name, reset_val FROM pg_settings WHERE source = 'client' AND (name LIKE '
 
 
 async def test_a_session_asks_to_be_ended_when_nobody_is_there_any_more(postgres_dsn: str) -> None:
-    """In a transaction, before an answer that nobody takes, and idle: whatever it holds is somebody else's again."""
+    """In a transaction, before an answer that nobody acknowledges, and idle: what it holds is others' again."""
     async with await open_pool(postgres_dsn, application="test", schema="scheduler", size=1) as pool:
         assert {row["name"]: row["reset_val"] for row in await pool.fetch(_ASKED)} == {
             "idle_in_transaction_session_timeout": "15000",

@@ -13,7 +13,7 @@ _GONE = {
     "tcp_keepalives_interval": "5",
 }
 """When PostgreSQL ends a session whose other side is gone, and with it all that it holds: it says nothing in a
-transaction, does not take its answer (both milliseconds), or is idle (seconds). A Unix socket knows the first alone."""
+transaction, acknowledges nothing (both milliseconds), or is idle (seconds). A Unix socket knows the first alone."""
 
 
 async def open_pool(dsn: str, *, application: str, schema: str, size: int = 8) -> "asyncpg.Pool[asyncpg.Record]":
