@@ -172,7 +172,7 @@ async def test_a_relay_that_sleeps_loses_its_shards_to_whoever_is_awake(
     topics = MemoryTopics()
     async with Relay(pool, "scheduler", topics) as usual:
         assert usual._owner is not None
-        assert await usual._owner.fetchval("SHOW idle_session_timeout") == relaying.OWNER_LIFE == "20s"
+        assert await usual._owner.fetchval("SHOW idle_session_timeout") == relaying.OWNER_LIFE == "8s"
         assert await pool.fetchval("SHOW idle_session_timeout") == "0"
     await until_free(pool)
     monkeypatch.setattr(relaying, "OWNER_LIFE", "200ms")
@@ -188,6 +188,56 @@ async def test_a_relay_that_sleeps_loses_its_shards_to_whoever_is_awake(
     await sleeper.release()
     await awake.release()
     assert read(topics) == as_written(numbered(0, 20))
+
+
+class SlowKafka(MemoryTopics):
+    """Takes its time."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Half a second."""
+        await asyncio.sleep(0.5)
+        await super().publish(records)
+
+
+async def test_a_relay_that_waits_for_kafka_keeps_its_shards(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so to PostgreSQL again and again: a slow Kafka is no reason for another to publish the same."""
+    monkeypatch.setattr(relaying, "OWNER_LIFE", "200ms")
+    monkeypatch.setattr(relaying, "SIGN_SECONDS", 0.05)
+    topics = SlowKafka()
+    await put(pool, numbered(0, 10))
+    async with Relay(pool, "scheduler", topics) as waiting, Relay(pool, "scheduler", topics) as other:
+        publishing = asyncio.create_task(waiting.publish_some())
+        while not publishing.done():
+            assert await other.publish_some() == 0
+            await asyncio.sleep(0.02)
+        assert await publishing == 10
+        assert await waiting.publish_some() == 0
+    assert read(topics) == as_written(numbered(0, 10))
+
+
+class SlowToStop:
+    """Never answers, and takes a moment to be told to stop."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Never succeed."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+
+
+async def test_a_relay_that_is_stopped_while_it_waits_for_kafka_leaves_nothing_running(pool: Pool) -> None:
+    """What was not acknowledged stays in the outbox for the next."""
+    await put(pool, numbered(0, 10))
+    async with Relay(pool, "scheduler", SlowToStop()) as relay:
+        publishing = asyncio.create_task(relay.publish_some())
+        await asyncio.sleep(0.1)
+        before = asyncio.all_tasks()
+        publishing.cancel()
+        async with asyncio.timeout(relaying.PUBLISH_SECONDS / 3):
+            await asyncio.wait([publishing])
+        assert asyncio.all_tasks() < before - {publishing}
+    assert len(await left(pool)) == 10
 
 
 async def test_a_relay_whose_session_ended_can_be_stopped(pool: Pool) -> None:

@@ -15,7 +15,10 @@ from pogo_core.util.migrate import rollback
 from todoke_scheduler.adapters import timers
 from todoke_scheduler.adapters.timers import DueTimers, drop_days_over, next_due, save_timers
 from todoke_scheduler.domain.enrolment import Enrolment
+from todoke_scheduler.handlers import Scheduler
 from todoke_scheduler.main import MIGRATIONS
+from todoke_shared.campaigns.catalogue import CampaignCatalogue
+from todoke_shared.clock import FakeClock
 from todoke_shared.postgres.migrate import migrate
 from todoke_shared.postgres.pool import open_pool
 
@@ -72,6 +75,15 @@ async def test_what_is_due_comes_out_oldest_first_and_nothing_before_its_time(po
     assert await next_due(pool) == NOON + DAY
     assert await next_due(pool, by=NOON) is None
     assert await claim(pool, due, NOON + DAY) == [tomorrow]
+
+
+async def test_a_claim_takes_no_more_than_its_limit_over_days(pool: Pool) -> None:
+    """It goes on with the next day where one has too few, and leaves the rest."""
+    ids = await due_in(pool, *(NOON - day * DAY for day in (1, 1, 0, 0, 0)))
+    due = DueTimers()
+    first = await claim(pool, due, NOON, 3)
+    assert len(first) == 3 and set(ids[:2]) < set(first)
+    assert len(await claim(pool, due, NOON, 3)) == 2
 
 
 async def test_a_day_has_a_table_from_its_first_timer_on(pool: Pool) -> None:
@@ -137,6 +149,44 @@ async def test_what_lies_far_behind_is_found_by_the_next_full_look(pool: Pool, m
     really = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: really() + timers.FULL_LOOK_SECONDS)
     assert await claim(pool, due, NOON) == [yesterdays]
+
+
+async def test_what_an_idle_scheduler_sees_due_it_takes_however_far_behind(pool: Pool) -> None:
+    """Whoever has nothing to do asks when the next timer is due, and learns of what another has given back."""
+    await due_in(pool, NOON)
+    catalogue = CampaignCatalogue(pool)
+    scheduler = Scheduler(pool, FakeClock(NOON), catalogue, cluster="test", wake=lambda: None)
+    assert await scheduler.fire_due() == 1
+    await due_in(pool, NOON - DAY, NOON + SECOND)
+    assert await scheduler.fire_due() == 0
+    assert await scheduler.next_due() == NOON - DAY
+    assert await scheduler.fire_due() == 1
+    assert await scheduler.next_due() == NOON + SECOND
+    assert await scheduler.fire_due() == 0
+
+
+async def test_what_is_claimed_by_whoever_says_nothing_more_is_soon_anothers(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off or frozen: PostgreSQL itself ends the transaction, so soon that others have not passed its timers by."""
+    async with pool.acquire() as connection, connection.transaction():
+        await due_in(pool, NOON - DAY)
+        assert len(await DueTimers().claim(connection, NOON, 100)) == 1
+        life = await connection.fetchval("SHOW idle_in_transaction_session_timeout")
+    assert life == timers.CLAIM_LIFE == "5s"
+    assert timers.LOOK_BACK > 5 * SECOND
+    assert await pool.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
+    monkeypatch.setattr(timers, "CLAIM_LIFE", "200ms")
+    held, another = await due_in(pool, NOON - SECOND, NOON), DueTimers()
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        async with pool.acquire() as connection, connection.transaction():
+            assert len(await DueTimers().claim(connection, NOON, 100)) == 2
+            (last,) = await due_in(pool, NOON + 5 * SECOND)
+            assert await claim(pool, another, NOON + 5 * SECOND) == [last]
+            async with asyncio.timeout(5):
+                while not (found := await claim(pool, another, NOON + 5 * SECOND)):
+                    await asyncio.sleep(0.02)
+    assert found == held
 
 
 async def test_a_clock_set_back_finds_what_is_due_then(pool: Pool) -> None:

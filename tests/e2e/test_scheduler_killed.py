@@ -171,3 +171,5 @@ async def test_one_of_two_is_cut_off_from_postgresql(schedulers: Schedulers) -> 
         *(len(lateness), CUT_SECONDS, names, fired, when_cut, in_time, again),
         *(percentile(lateness, 0.99), max(lateness)),
     )
+    if LONG:  # what it held is the other's after 8 s (ADR 0034)
+        assert percentile(lateness, 0.99) <= 15 * SECOND

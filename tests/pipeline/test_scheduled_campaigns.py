@@ -5,13 +5,19 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.support.broadcasts import go_through
+import pytest
+
+from tests.support.broadcasts import go_through, merge
 from tests.support.line_webhooks import line_user_id
 from tests.support.pipeline import Pipeline, open_pipeline
+from tests.support.shop_events import line_subject
+from todoke_scheduler import reading_ahead
 from todoke_scheduler.broadcasting import Broadcaster
+from todoke_scheduler.domain import broadcasts as rules
 from todoke_shared.campaigns.catalogue import CampaignCatalogue
 from todoke_shared.campaigns.limits import Cap
 from todoke_shared.campaigns.model import Campaign
+from todoke_shared.ids import person_id
 from todoke_shared.segments.model import Segment
 from todoke_shared.shops import Shop
 
@@ -98,6 +104,37 @@ async def test_who_had_it_once_is_left_out_where_the_campaign_says_never_again(p
         await at(pipeline, broadcaster, NOON + 7 * DAY)
         await at(pipeline, broadcaster, NOON + 14 * DAY)
         assert [pipeline.sent_to(name) for name in ("hana", "yuki")] == [["はじめまして"], ["はじめまして"]]
+        rows = await pipeline.pool.fetch("SELECT entered FROM broadcasts WHERE state = 'done' ORDER BY due_at")
+        assert [row["entered"] for row in rows] == [1, 1, 0]
+
+
+async def test_whose_run_begins_anew_is_counted_once(postgres_dsn: str) -> None:
+    """The run that ends for it has not entered."""
+    anew = broadcast("anew", {"wait": "30d"}, {"send": "お知らせ"}, enter={"again": "restart"})
+    async with stage(postgres_dsn, anew) as (pipeline, broadcaster):
+        await pipeline.follow("hana")
+        for week in range(2):
+            await at(pipeline, broadcaster, NOON + 7 * week * DAY)
+        rows = await pipeline.pool.fetch("SELECT entered FROM broadcasts WHERE state = 'done' ORDER BY due_at")
+        assert [row["entered"] for row in rows] == [1, 1]
+
+
+async def test_two_ids_of_one_person_are_let_in_once_where_every_entry_begins_anew(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They turn out to be one between the two ids' places: the second place is no second entry."""
+    monkeypatch.setattr(rules, "CHUNK", 1)
+    monkeypatch.setattr(reading_ahead, "FRESH_SECONDS", 0.0)  # what was read before they were one is too old
+    anew = broadcast("anew", {"send": "お知らせ"}, enter={"again": "restart"})
+    async with stage(postgres_dsn, anew) as (pipeline, broadcaster):
+        await pipeline.follow("hana", "yuki")
+        await pipeline.run_until(NOON)
+        await broadcaster.plan()
+        assert await broadcaster.go_on()
+        await merge(pipeline.pool, *(person_id("main", line_subject(name)) for name in ("hana", "yuki")))
+        await at(pipeline, broadcaster, NOON + timedelta(seconds=1))
+        assert await pipeline.pool.fetchval("SELECT count(*) FROM broadcasts WHERE state = 'done'") == 1
+        assert len(pipeline.sent_to("hana") + pipeline.sent_to("yuki")) == 1
 
 
 async def test_a_message_that_is_all_there_is_arrives_with_what_is_known_of_the_person(postgres_dsn: str) -> None:

@@ -91,7 +91,7 @@ class PlainEngine:
         """Not for these."""
         raise AssertionError("a campaign that is a message and nothing else was carried out run by run")
 
-    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> None:
+    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> list[Enrolment]:
         """Not for these."""
         raise AssertionError("a campaign that is a message and nothing else was entered by triggers")
 

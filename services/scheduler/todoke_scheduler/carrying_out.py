@@ -100,9 +100,6 @@ class _Work:
             self._tell(run, words.NO_COUPON, done.place_of(owed.step))
             return
         request = message_request(run, owed, campaign, done.person, named, self.now, self.catalogue)
-        if request is None:
-            self._tell(run, words.no_friend(campaign.account), done.place_of(owed.step))
-            return
         topic = LANES[campaign.lane].name
         self.outgoing.append(Outgoing(topic, str(run.person).encode(), request.to_json()))
         self.asked_for[run.campaign, owed.message] += 1

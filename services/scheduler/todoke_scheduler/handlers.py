@@ -14,7 +14,7 @@ from todoke_scheduler.adapters.decisions import Decision, save_decisions
 from todoke_scheduler.adapters.enrolments import lock_enrolments
 from todoke_scheduler.adapters.journeys import lock_journeys, save_marks, take_turns
 from todoke_scheduler.adapters.people import resolve_subjects
-from todoke_scheduler.adapters.timers import DueTimers, Timer
+from todoke_scheduler.adapters.timers import DueTimers, Timer, next_due
 from todoke_scheduler.deciding import decide
 from todoke_scheduler.domain import words
 from todoke_scheduler.domain.enrolment import Enrolment
@@ -102,13 +102,21 @@ class Scheduler:
             metrics.TIMER_LATENESS.observe((done - timer.due_at).total_seconds())
         return len(timers)
 
+    async def next_due(self) -> datetime | None:
+        """When the next timer of today, or of a day before, is due; None when there is none."""
+        due = await next_due(self._pool, by=self._clock.now())
+        if due is not None:
+            self._due.look_from(due)
+        return due
+
     async def _fire(self, connection: Connection, timers: list[Timer], now: datetime) -> None:
         runs = await lock_enrolments(connection, [timer.enrolment for timer in timers])
         # A timer is stale when its run has moved on since; two timers of one run are one call.
         due = list({timer.enrolment: runs[timer.enrolment] for timer in timers if _is_current(timer, runs)}.values())
         await self._looks.look(connection, due, now)
 
-    async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> None:
+    async def _decide(self, connection: Connection, triggers: list[Trigger], now: datetime) -> list[Enrolment]:
+        """Carry the decisions out; the runs that they have changed, as they were when nothing was done of them yet."""
         current = await take_turns(connection, (trigger.person for trigger in triggers))
         triggers = [_about(current.get(trigger.person, trigger.person), trigger) for trigger in triggers]
         journeys = await lock_journeys(connection, triggers, current)
@@ -122,6 +130,7 @@ class Scheduler:
         await save_marks(connection, journeys)
         changed = [journeys.runs[run] for run in sorted(journeys.changed)]
         await self._looks.look(connection, changed, now, noted=journeys.noted)
+        return changed
 
     @property
     def conditions(self) -> Conditions:
@@ -136,9 +145,9 @@ class Scheduler:
         """Write new runs, do what is due of them, and set their timers."""
         await self._looks.look(connection, runs, now)
 
-    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> None:
-        """Decide triggers as if they had come by their topic."""
-        await self._decide(connection, list(triggers), now)
+    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> list[Enrolment]:
+        """Decide enter triggers of this instant as if they had come by their topic: the runs that they have begun."""
+        return [run for run in await self._decide(connection, list(triggers), now) if run.started_at == now]
 
     async def refresh_segments(self) -> None:
         """Learn what segments' names in conditions ask for."""

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -48,8 +48,8 @@ class Engine(Protocol):
     async def begin_runs(self, connection: Connection, runs: Sequence[Enrolment], now: datetime) -> None:
         """Write new runs, do what is due of them, and set their timers."""
 
-    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> None:
-        """Decide enter triggers, as if they had come by their topic."""
+    async def enter(self, connection: Connection, triggers: Sequence[Trigger], now: datetime) -> list[Enrolment]:
+        """Decide enter triggers of this instant as if they had come by their topic: the runs that they have begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Entering:
         if (plain := self.plain) is not None:
             return await self._send(runs, people, plain)
         await self.engine.begin_runs(self.connection, runs, self.now)
-        return Tally(entered=len(runs), holdout=sum(run.holdout for run in runs))
+        return _tally(runs)
 
     async def _enter(self, people: Mapping[UUID, Recipient]) -> Tally:
         name = self.broadcast.campaign
@@ -104,9 +104,8 @@ class Entering:
             for one in people.values()
             if one.person not in known
         ]
-        if triggers:
-            await self.engine.enter(self.connection, triggers, self.now)
-        return Tally(entered=len(triggers))
+        runs = await self.engine.enter(self.connection, triggers, self.now) if triggers else []
+        return _tally(runs)
 
     async def _new_runs(self, people: Mapping[UUID, Recipient]) -> list[Enrolment]:
         """A run for each, but for those who entered under another id of theirs."""
@@ -116,9 +115,22 @@ class Entering:
         return [run for run in runs if run.id not in known] if known else runs
 
     async def _send(self, runs: Sequence[Enrolment], people: Mapping[UUID, Recipient], step: Send) -> Tally:
-        campaign, now = self.published.campaign, self.now
-        owed = Owed(step.send, f"0:{step.send}", now)
+        campaign = self.published.campaign
         named = variables_named(campaign.messages[step.send])
+        requests, left_out = self._decide(runs, people, Owed(step.send, f"0:{step.send}", self.now), named)
+        await broadcasts.enrol_at_once(self.connection, runs, steps=1)
+        same = campaign.lane == "marketing" and campaign.links_per != "person" and not named & OF_STATE
+        await broadcasts.ask(self.connection, LANES[campaign.lane].name, in_crowds(requests) if same else requests)
+        await save_decisions(self.connection, left_out)
+        metrics.REQUESTS.labels(campaign.campaign, step.send).inc(len(requests))
+        tally = _tally(runs)
+        return replace(tally, left_out=len(left_out) - tally.holdout)
+
+    def _decide(
+        self, runs: Sequence[Enrolment], people: Mapping[UUID, Recipient], owed: Owed, named: frozenset[str]
+    ) -> tuple[list[OwnRequest], list[Decision]]:
+        """The requests for whom the message goes out to, and why it does not to the others."""
+        campaign, now = self.published.campaign, self.now
         verdicts: dict[tuple[bool, bool | None], Verdict] = {}
         requests: list[OwnRequest] = []
         left_out: list[Decision] = []
@@ -130,23 +142,20 @@ class Entering:
                 verdicts[key] = self._verdict(owed, run, person)
             match verdicts[key]:
                 case Go():
-                    if (request := message_request(run, owed, campaign, person, named, now)) is not None:
-                        requests.append(request)
+                    requests.append(message_request(run, owed, campaign, person, named, now))
                 case Skip(why):
                     left_out.append(Decision(run.person, run.campaign, why, now, run.id, "steps[0]"))
                 case verdict:
                     raise ValueError(f"a broadcast rests before its message would have to: {verdict}")
-        await broadcasts.enrol_at_once(self.connection, runs, steps=1)
-        same = campaign.lane == "marketing" and campaign.links_per != "person" and not named & OF_STATE
-        await broadcasts.ask(self.connection, LANES[campaign.lane].name, in_crowds(requests) if same else requests)
-        await save_decisions(self.connection, left_out)
-        metrics.REQUESTS.labels(campaign.campaign, step.send).inc(len(requests))
-        holdout = sum(run.holdout for run in runs)
-        return Tally(entered=len(runs), holdout=holdout, left_out=len(left_out) - holdout)
+        return requests, left_out
 
     def _verdict(self, owed: Owed, run: Enrolment, person: PersonNow) -> Verdict:
         asked = AskedNow(person, self.engine.conditions, self.published.campaign.account, self.now, None)
         return Guard(self.standing, asked, self.now)(owed, run)
+
+
+def _tally(runs: Sequence[Enrolment]) -> Tally:
+    return Tally(entered=len(runs), holdout=sum(run.holdout for run in runs))
 
 
 def _known_twice(people: Mapping[UUID, Recipient]) -> set[UUID]:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from todoke_scheduler.adapters.clicks import Clicks
 from todoke_scheduler.adapters.conversions import forget_heard
 from todoke_scheduler.adapters.sends import forget_sent
-from todoke_scheduler.adapters.timers import drop_days_over, next_due
+from todoke_scheduler.adapters.timers import drop_days_over
 from todoke_scheduler.broadcasting import Broadcaster
 from todoke_scheduler.handlers import CLAIM, Scheduler
 from todoke_scheduler.settings import SchedulerSettings
@@ -117,7 +117,7 @@ async def _follow_timers(room: Room, scheduler: Scheduler, bootstrap_servers: st
         if fired == CLAIM:
             await asyncio.gather(*(work_off() for _ in range(SIDE_BY_SIDE)))
         elif not fired:
-            due = await next_due(room.pool, by=room.clock.now())
+            due = await scheduler.next_due()
             wait = POLL_SECONDS if due is None else room.clock.seconds_until(due)
             await asyncio.sleep(min(max(wait, SHORTEST_REST_SECONDS), POLL_SECONDS))
 

@@ -34,8 +34,11 @@ REST_SECONDS = 2.0
 """How long a topic that took nothing is left alone, while the records behind its own are read."""
 FAILURES_TO_RELEASE = 3
 """Rounds in which nothing went well: perhaps it is our way to Kafka that is closed, and another relay's is open."""
-OWNER_LIFE = "20s"
-"""A relay that sleeps longer than this (SIGSTOP, a lost network) loses its shards to whoever is awake."""
+OWNER_LIFE = "8s"
+"""A relay that says nothing for longer (SIGSTOP, a lost network) loses its shards to whoever is awake. More than the
+longest pause after an error (telemetry/loops.py)."""
+SIGN_SECONDS = 1.0
+"""How often one that waits for Kafka, or for the delete, lets PostgreSQL know that it is awake."""
 
 
 class Relay:
@@ -81,11 +84,23 @@ class Relay:
         for key, record in records.items():
             if key not in too_large:
                 by_topic.setdefault(record.topic, {})[key] = record
-        results = await asyncio.gather(
+        await self._judge(await self._publish_topics(by_topic))
+        return len(rows)
+
+    async def _publish_topics(self, by_topic: Mapping[str, Mapping[int, Outgoing]]) -> list[BaseException | None]:
+        """What came of each. The session that owns the shards is kept awake meanwhile, however long Kafka takes."""
+        publishing = asyncio.gather(
             *(self._publish_topic(topic, its) for topic, its in by_topic.items()), return_exceptions=True
         )
-        await self._judge(results)
-        return len(rows)
+        try:
+            while not (await asyncio.wait([publishing], timeout=SIGN_SECONDS))[0]:
+                with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    if self._owner is not None:  # if its session has ended, the next read finds out
+                        await self._owner.execute("SELECT 1")
+        finally:
+            publishing.cancel()  # where we are told to stop ourselves
+            await asyncio.wait([publishing])
+        return publishing.result()
 
     async def _publish_topic(self, topic: str, records: Mapping[int, Outgoing]) -> None:
         try:

@@ -7,6 +7,14 @@ from todoke_shared.postgres.dsn import check_dsn
 
 CALL_TIMEOUT_SECONDS = 5.0
 """Longer than any statement of ours, shorter than a pod's patience; a black-holed socket fails within it."""
+_GONE = {
+    "idle_in_transaction_session_timeout": "15000",
+    "tcp_user_timeout": "10000",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+}
+"""When PostgreSQL ends a session whose other side is gone, and with it all that it holds: it says nothing in a
+transaction, acknowledges nothing (both milliseconds), or is idle (seconds). A Unix socket knows the first alone."""
 
 
 async def open_pool(dsn: str, *, application: str, schema: str, size: int = 8) -> "asyncpg.Pool[asyncpg.Record]":
@@ -27,8 +35,8 @@ async def open_pool(dsn: str, *, application: str, schema: str, size: int = 8) -
             "application_name": f"todoke-{application}",
             "search_path": f"{schema},public",
             "statement_timeout": str(int(CALL_TIMEOUT_SECONDS * 1000)),
-            "idle_in_transaction_session_timeout": "15000",
             "timezone": "UTC",
+            **_GONE,
         },
     )
 

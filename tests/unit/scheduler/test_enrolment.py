@@ -148,3 +148,11 @@ def test_waits_follow_each_other_from_when_the_step_before_was_due() -> None:
     stands, _ = look(run(), known, at(90))
     assert (stands.status, stands.position, stands.due_at) == ("active", 3, at(110))
     assert stands.due_at == START + timedelta(seconds=110)
+
+
+def test_a_run_keeps_what_it_has_come_by() -> None:
+    """A code, then an answer, then a newer code."""
+    assert run().noting(coupon="A").noting(answers={"skin": "dry"}).noting(coupon="B").notes == {
+        "coupon": "B",
+        "answers": {"skin": "dry"},
+    }

@@ -166,3 +166,21 @@ def test_a_goal_ends_the_run_unless_it_says_otherwise() -> None:
     going_on = Goal.model_validate({"on": "order.placed", "ends": False})
     assert ended_by(run, going_on, goal(60)) == run
     assert run.person == PERSON
+
+
+@pytest.mark.parametrize(("key", "counts"), [("", True), ("cart-1", True), ("cart-2", False)])
+def test_a_goal_of_a_key_counts_for_that_keys_runs(key: str, counts: bool) -> None:
+    """The order of one cart was not brought about by the reminder of another; an order of no cart is of all."""
+    run = replace(a_run(), key="cart-1")
+    reached = Heard.of(trigger("goal", 60, key))
+    assert reached is not None
+    assert (goal_reached(run, ORDER, reached) is not None) is counts
+
+
+@pytest.mark.parametrize("place", [-1, 2**31, True, "0", 1.0, None])
+def test_a_goal_that_names_no_place_is_none(place: Any) -> None:
+    """Other systems write to the topic; without a place it is the first."""
+    told = trigger("goal", 60)
+    assert Heard.of(told.model_copy(update={"context": {"goal": place}})) is None
+    first = Heard.of(told)
+    assert first is not None and first.goal == 0

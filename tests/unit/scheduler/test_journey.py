@@ -157,6 +157,16 @@ def test_the_same_entry_twice_is_one_run() -> None:
     assert [decision.decision for decision in person.decisions] == ["the same entry again"]
 
 
+@pytest.mark.parametrize("again", ["always", "restart"])
+def test_an_entry_whose_run_is_over_does_not_begin_it_again(again: Again) -> None:
+    """Its cause is told a second time, long after: nobody is welcomed twice."""
+    known = PublishedCampaign(1, campaign(STORY, again))
+    first = enter(Marks(), [], trigger("enter", 0), known).started
+    assert first is not None
+    entry = enter(Marks(entered_at=at(0)), [], trigger("enter", 0), known, {first.id})
+    assert (entry.started, entry.refusal) == (None, "the same entry again")
+
+
 def test_marks_keep_the_newest() -> None:
     """In any order."""
     marks = Marks().entering(at(5)).entering(at(3)).exiting(at(1)).exiting(at(2))

@@ -14,7 +14,6 @@ from todoke_scheduler.domain.calendar import (
     coming_birthday,
     last_time,
     later,
-    next_anniversary,
     next_day_of_month,
     next_time,
     next_weekday,
@@ -140,23 +139,6 @@ def test_who_was_born_on_february_29_has_a_birthday_on_march_1_in_common_years()
     assert coming_birthday(leapling, date(2027, 3, 2)) == date(2028, 2, 29)
 
 
-@pytest.mark.parametrize(
-    ("born", "offset", "after", "expected"),
-    [
-        ("1990-05-05", -7, "2026-04-28 09:59", "2026-04-28 10:00"),
-        ("1990-05-05", -7, "2026-04-28 10:00", "2027-04-28 10:00"),
-        ("1990-01-03", -7, "2026-12-20 00:00", "2026-12-27 10:00"),
-        ("1990-12-30", 5, "2027-01-01 00:00", "2027-01-04 10:00"),
-        ("2000-02-29", 0, "2026-02-28 12:00", "2026-03-01 10:00"),
-        ("1990-05-05", 3650, "2026-06-01 00:00", "2027-05-03 10:00"),
-    ],
-)
-def test_each_year_has_its_anniversary(born: str, offset: int, after: str, expected: str) -> None:
-    """Days before or after a birthday, over the turn of the year too."""
-    found = next_anniversary(date.fromisoformat(born), offset, time(10), TOKYO, local(after, TOKYO))
-    assert found == local(expected, TOKYO)
-
-
 def test_what_lies_beyond_the_calendar_is_the_last_instant() -> None:
     """`9999-12-31` is some shop's "never"; a wait of 2,700 years is a mistake; neither stops a batch."""
     assert on_day(date.max, 3650, time(23, 59), TOKYO) == LAST
@@ -166,6 +148,5 @@ def test_what_lies_beyond_the_calendar_is_the_last_instant() -> None:
     assert later(LAST, timedelta(0)) == LAST
     for zone in (TOKYO, NEW_YORK):
         assert next_time(LAST, time(20), zone) == next_weekday(LAST, 4, time(20), zone) == LAST
-        assert next_anniversary(date(1990, 5, 5), 3650, time(20), zone, LAST) == LAST
         assert next_day_of_month(LAST - timedelta(days=1), 31, time(23), zone) == LAST
         assert next_time(on_day(date(9998, 12, 31), 0, time(0), zone), time(0), zone) == LAST

@@ -65,6 +65,46 @@ def test_a_run_finishes_on_its_version_where_it_is_not(new: list[dict[str, Any]]
     assert after(new) == waiting()
 
 
+def split(name: str, a: str, b: str) -> dict[str, Any]:
+    """A split that does nothing but be noted, for the report."""
+    return {"split": {a: 50, b: 50}, "name": name, a: [], b: []}
+
+
+ASK: dict[str, Any] = {"ask": "skin", "message": "hello", "answers": ["dry"], "within": "1h"}
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "moves"),
+    [
+        (ASK, {**ASK, "answers": ["dry", "oily"], "within": "2h"}, True),
+        (ASK, {**ASK, "ask": "taste"}, False),
+        (ASK, {**ASK, "message": "bye"}, False),
+        (split("one", "a", "b"), {**split("one", "a", "b"), "split": {"a": 10, "b": 90}}, True),
+        (split("one", "a", "b"), split("two", "a", "b"), False),
+        (split("one", "a", "b"), split("one", "a", "c"), False),
+        ({"coupon": "spring"}, {"coupon": "autumn"}, False),
+        ({"tag": "vip"}, {"untag": "vip"}, False),
+    ],
+)
+def test_what_was_asked_split_or_given_is_the_same_or_the_run_stays(
+    was: dict[str, Any], becomes: dict[str, Any], moves: bool
+) -> None:
+    """What it is called by; how long it waited and by what shares it went may change."""
+    wait: dict[str, Any] = {"wait": "9d"}
+    old = Program.of(written([was, wait]))
+    run, _ = advance(run_of(), old, Known(), START)
+    if run.status == "active" and run.due_at < START + timedelta(days=1):  # the question was not answered
+        run, _ = advance(run, old, Known(), run.due_at)
+    assert moved(run, old, PublishedCampaign(2, written([becomes, wait]))).version == (2 if moves else 1)
+
+
+def test_a_run_beyond_the_end_of_the_new_version_finishes_on_its_own() -> None:
+    """It waits for nothing more than its end, where the new one has no place."""
+    run, _ = advance(waiting(), Program.of(written(OLD)), Known(), START + timedelta(days=1))
+    assert run.position == len(OLD)
+    assert moved(run, Program.of(written(OLD)), PublishedCampaign(2, written(OLD[:2]))) == run
+
+
 def test_a_run_that_is_over_stays_as_it_was() -> None:
     """Published too late for it."""
     over = replace(waiting(), status="done")

@@ -54,10 +54,10 @@ def test_one_question_says_nothing_about_another() -> None:
     st.uuids(), st.dictionaries(st.text(min_size=1), st.integers(0, 1000), min_size=1).filter(lambda s: any(s.values()))
 )
 def test_everybody_goes_one_way_that_has_a_share(person: UUID, shares: dict[str, int]) -> None:
-    """And the same way again."""
+    """And the same way again, in whatever order the shares come back from PostgreSQL."""
     way = arm("care", "subject", shares, person)
     assert shares[way] > 0
-    assert arm("care", "subject", dict(shares), person) == way
+    assert arm("care", "subject", dict(reversed(shares.items())), person) == way
 
 
 @given(st.uuids(), st.timedeltas(timedelta(0), timedelta(days=30)))

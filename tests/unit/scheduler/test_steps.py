@@ -70,7 +70,8 @@ def test_a_split_is_taken_by_the_person_and_noted_by_name_or_place() -> None:
     split: dict[str, Any] = {"split": {"a": 50, "b": 50}, "a": [{"send": "hello"}], "b": [{"send": "bye"}]}
     named = arm("care", "subject", {"a": 50, "b": 50}, PERSON)
     placed = arm("care", "steps[1]", {"a": 50, "b": 50}, PERSON)
-    _, effects = go([{**split, "name": "subject"}, split])
+    over, effects = go([{**split, "name": "subject"}, split])
+    assert over.arms == {"subject": named, "steps[1]": placed}
     assert [effect for effect in effects if isinstance(effect, Noted)] == [
         Noted(f"split subject: takes {named}", "steps[0]"),
         Noted(f"split steps[1]: takes {placed}", "steps[1]"),

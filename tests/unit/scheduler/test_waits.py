@@ -141,6 +141,7 @@ def test_dates_of_the_person_a_birthday_being_the_next_one() -> None:
     birthday = {"date": "birthday", "at": "10:00"}
     assert until(birthday, "2026-02-03 09:00", birthday=date(1990, 2, 3))[0] == "2026-02-03 10:00"
     assert until(birthday, "2026-02-04 09:00", birthday=date(1990, 2, 3))[0] == "2027-02-03 10:00"
+    assert until(birthday, "2026-02-04 08:59", birthday=date(1990, 2, 3))[0] == "2027-02-03 10:00"  # in UTC the 3rd
     assert until(birthday, "2026-02-04 09:00", birthday=date(2000, 2, 29))[0] == "2026-03-01 10:00"
     assert until(birthday, "2028-02-04 09:00", birthday=date(2000, 2, 29))[0] == "2028-02-29 10:00"
     before = {"date": "birthday", "offset": "-7d", "at": "10:00"}

@@ -24,6 +24,9 @@ _SQL = load_queries("todoke_scheduler.adapters", "timers.sql")
 DAY = timedelta(days=1)
 LOOK_BACK = timedelta(seconds=10)
 """Timers of transactions that commit late, or that fail and give them back, lie behind the newest that was claimed."""
+CLAIM_LIFE = "5s"
+"""Who has claimed and says nothing for longer is cut off or frozen: what they hold is somebody else's. Less than
+LOOK_BACK, so that it is found at once."""
 FULL_LOOK_SECONDS, LONGEST_SECONDS = 5.0, 30.0
 """How long one that lies further behind may wait, and may when full looks are dear."""
 FULL_LOOK_SHARE = 200
@@ -69,10 +72,14 @@ class DueTimers:
         """What was claimed is back: the transaction has failed."""
         self._full_look_at = 0.0
 
+    def look_from(self, instant: datetime) -> None:
+        """A timer is due then, whether or not that lies behind what was claimed: another may have given it back."""
+        self._since = min(self._since, instant)
+
 
 async def _claim(connection: Connection, since: datetime, now: datetime, limit: int) -> list[Timer]:
     timers: list[Timer] = []
-    for row in await connection.fetch(_SQL["hold_days_due"], _day(since), _day(now)):
+    for row in await connection.fetch(_SQL["hold_days_due"], _day(since), _day(now), CLAIM_LIFE):
         claim = _of_day("claim_of_day", row["day"])
         rows = await connection.fetch(claim, since, now, limit - len(timers))
         timers += [Timer(*row) for row in rows]

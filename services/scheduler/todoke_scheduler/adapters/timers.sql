@@ -10,8 +10,10 @@ INSERT INTO timers (due_at, enrolment, position)
 SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::int[]);
 
 -- name: hold_days_due
--- The days from $1 to $2 that have a partition, kept until the transaction ends.
-SELECT day FROM timer_days WHERE day BETWEEN $1 AND $2 ORDER BY day FOR KEY SHARE;
+-- The days from $1 to $2 that have a partition, kept until the transaction ends; which it does, and gives back what it has
+-- claimed, when it says nothing for as long as $3.
+SELECT day, set_config('idle_in_transaction_session_timeout', $3, true) FROM timer_days
+ WHERE day BETWEEN $1 AND $2 ORDER BY day FOR KEY SHARE;
 
 -- name: claim_of_day
 -- Take what is due of one day (`timers` stands for its partition, for a ctid means nothing beyond it), oldest first;

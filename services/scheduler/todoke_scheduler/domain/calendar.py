@@ -76,13 +76,6 @@ def coming_birthday(born: date, today: date) -> date:
     return this_year if this_year >= today else birthday_in(born, today.year + 1)
 
 
-def next_anniversary(born: date, offset_days: int, at: time, zone: ZoneInfo, after: datetime) -> datetime:
-    """When it is this time of the day so many days after a birthday next; never `after` itself."""
-    first = max(_moved(local_day(after, zone), -offset_days).year - 1, 1)
-    days = (_moved(birthday_in(born, year), offset_days) for year in count(first))
-    return _first(days, at, zone, after)
-
-
 def _first(days: Iterator[date], at: time, zone: ZoneInfo, after: datetime) -> datetime:
     return LAST if after >= LAST else next(found for day in days if (found := on_day(day, 0, at, zone)) > after)
 

@@ -24,11 +24,12 @@ def message_request(  # noqa: PLR0913, PLR0917 - what a message is made of
     named: frozenset[str],
     now: datetime,
     catalogue: Catalogue = NO_CATALOGUE,
-) -> OwnRequest | None:
-    """The request for an owed message, with the variables `named` in it; None when there is nobody to send it to."""
-    to = person.line_users.get(campaign.account)
-    if to is None:
-        return None
+) -> OwnRequest:
+    """The request for an owed message, with the variables `named` in it.
+
+    KeyError for somebody who is no friend of the account: the guards do not let it come to that.
+    """
+    to = person.line_users[campaign.account]
     template = OwnTemplateRef(
         campaign=run.campaign,
         version=run.version,
