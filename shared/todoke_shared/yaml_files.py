@@ -14,30 +14,10 @@ from todoke_shared.complaints import plain_words
 from todoke_shared.conditions import ConditionError
 from todoke_shared.contracts.json_values import check_json, field_path
 from todoke_shared.errors import BadMessageError
+from todoke_shared.mistakes import FileMistakesError, Mistake
 
 Place = tuple[str | int, ...]
 """Leads from a file's root to a place in it, by keys and list indexes."""
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong in a file, and where. `line` counts from 1."""
-
-    file: Path
-    line: int
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.where}: {self.what}"
-
-
-class FileMistakesError(ValueError):
-    """Files that cannot be published, with all their mistakes."""
-
-    def __init__(self, mistakes: list[Mistake]) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
-        self.mistakes = mistakes
 
 
 def _as_it_is(loc: Place) -> list[str | int]:

@@ -15,7 +15,7 @@ from todoke_local.campaign_check import check_campaigns
 from todoke_local.cli import app
 from todoke_local.messages.line import LineValidator
 from todoke_shared.campaigns.source import load_campaign
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 CONFIG = """
 accounts:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 _COMMANDS = {
     "up": "up",

@@ -11,15 +11,8 @@ from todoke_shared.campaigns.hints import as_written, said, without_echoes
 from todoke_shared.campaigns.mending import mended
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.complaints import LEFT_EMPTY, left_empty
-from todoke_shared.yaml_files import (
-    Document,
-    FileMistakesError,
-    Mistake,
-    Place,
-    complaints_of,
-    read_document,
-    yaml_files,
-)
+from todoke_shared.mistakes import FileMistakesError, Mistake
+from todoke_shared.yaml_files import Document, Place, complaints_of, read_document, yaml_files
 
 Check = Callable[[Campaign], Iterable[tuple[Place, str]]]
 """Further mistakes in a campaign that can be read: the path to each, and what is wrong there."""

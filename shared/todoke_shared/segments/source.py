@@ -10,16 +10,9 @@ from pydantic import ValidationError
 
 from todoke_shared.conditions import Condition, ConditionError, parse_condition, resolve
 from todoke_shared.conditions import Segment as Named
+from todoke_shared.mistakes import FileMistakesError, Mistake
 from todoke_shared.segments.model import Classes, Segment
-from todoke_shared.yaml_files import (
-    Document,
-    FileMistakesError,
-    Mistake,
-    Place,
-    complaints_of,
-    read_document,
-    yaml_files,
-)
+from todoke_shared.yaml_files import Document, Place, complaints_of, read_document, yaml_files
 
 _SEGMENT = {"model_type": "write a segment as a mapping that starts with `segment: its-name`"}
 _CLASSES = {

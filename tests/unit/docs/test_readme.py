@@ -27,8 +27,8 @@ from todoke_shared.campaigns.waits import OnDate, OnDay
 from todoke_shared.conditions import Operator, parse_condition
 from todoke_shared.conditions.attributes import ATTRIBUTES, PREFIXES, WORDS
 from todoke_shared.conditions.regions import REGIONS
+from todoke_shared.mistakes import FileMistakesError
 from todoke_shared.segments.source import load_segments
-from todoke_shared.yaml_files import FileMistakesError
 
 ROOT = Path(__file__).parents[3]
 PAGES = [

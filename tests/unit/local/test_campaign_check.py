@@ -10,7 +10,7 @@ from todoke_local.campaign_check import check_campaigns
 from todoke_local.cli import app
 from todoke_shared.campaigns.diagram import mermaid
 from todoke_shared.campaigns.source import load_campaign
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 SHIPPED = Path(__file__).parents[3] / "campaigns"
 LIBRARY = Path(__file__).parents[3] / "docs" / "campaign-library"

@@ -16,7 +16,7 @@ from todoke_local.messages.vocabulary import NEVER_TOLD, vocabulary
 from todoke_scheduler.domain.recipient import PersonNow
 from todoke_scheduler.domain.variables import VARIABLES, variables
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 CARE = """campaign: care
 class: marketing

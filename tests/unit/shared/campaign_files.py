@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.parts import Part
 from todoke_shared.campaigns.source import load_campaign
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 WHOLE = """\
 campaign: trial-care

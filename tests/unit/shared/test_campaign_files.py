@@ -7,7 +7,7 @@ import pytest
 from todoke_shared.campaigns.model import Campaign, Send, Wait
 from todoke_shared.campaigns.source import load_campaign, load_campaigns
 from todoke_shared.conditions import Compare
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 LIBRARY = Path(__file__).parents[3] / "campaigns"
 STEPS = "wait, send, ask, split, coupon, tag, untag, set, rich_menu, emit, stop, if"

@@ -16,7 +16,7 @@ from todoke_shared.campaigns.model import Campaign
 from todoke_shared.campaigns.remarks import remarks
 from todoke_shared.campaigns.source import load_campaign
 from todoke_shared.jsons import dumps
-from todoke_shared.yaml_files import FileMistakesError
+from todoke_shared.mistakes import FileMistakesError
 
 BASE: Any = read(WHOLE) | {"starts": "2026-12-01 10:00", "ends": "2026-12-31 23:59"}
 WORDS = [

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from todoke_shared.mistakes import FileMistakesError
 from todoke_shared.segments.model import CLASS_NAMES, Segment
 from todoke_shared.segments.source import load_segments, readable_segments
-from todoke_shared.yaml_files import FileMistakesError
 
 LIBRARY = Path(__file__).parents[3] / "segments"
 CLASSES = """\

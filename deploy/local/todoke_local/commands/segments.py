@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from todoke_local.segment_check import check_segments
 from todoke_local.settings import LocalSettings
 from todoke_segmenter.adapters import audiences
 from todoke_segmenter.adapters.audiences import Count, Listed
@@ -25,7 +24,7 @@ from todoke_shared.contracts.json_values import field_path
 from todoke_shared.people import TOKYO
 from todoke_shared.postgres.fleet_clock import open_clock
 from todoke_shared.postgres.pool import open_pool
-from todoke_shared.yaml_files import read_value
+from todoke_shared.segments.model import Segment
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Write, check, publish and count segments of customers."
@@ -38,6 +37,8 @@ Place = Annotated[Path | None, typer.Argument(help="A segment file or a folder o
 def check(place: Place = None) -> None:
     """Report every mistake in segment files, with file, line and what to write instead."""
     settings = LocalSettings()
+    from todoke_local.segment_check import check_segments
+
     segments = check_segments(place or settings.segments, settings.segments)
     Console().print(f"{len(segments)} {'segment' if len(segments) == 1 else 'segments'}, no mistakes.")
 
@@ -46,6 +47,8 @@ def check(place: Place = None) -> None:
 def publish(place: Place = None) -> None:
     """Check segments and put them in force. Everybody is asked in the background; nobody is told of it."""
     settings = LocalSettings()
+    from todoke_local.segment_check import check_segments
+
     segments = check_segments(place or settings.segments, settings.segments)
 
     async def go() -> list[Publication]:
@@ -128,7 +131,15 @@ async def _count_members(settings: LocalSettings, name: str) -> Count:
         return (await audiences.count_members(pool, [name]))[name]
 
 
+def _checked(settings: LocalSettings, place: Path | None) -> list[Segment]:
+    from todoke_local.segment_check import check_segments  # noqa: PLC0415 - to count and to list, no file is read
+
+    return check_segments(place or settings.segments, settings.segments)
+
+
 async def _count_holding(settings: LocalSettings, when: str) -> Count:
+    from todoke_shared.yaml_files import read_value
+
     written = read_value(when, "--when")
     async with await _open(settings) as pool:
         known = {one.segment.segment: one.segment.condition for one in await current_segments(pool)}
