@@ -37,9 +37,7 @@ Place = Annotated[Path | None, typer.Argument(help="A segment file or a folder o
 def check(place: Place = None) -> None:
     """Report every mistake in segment files, with file, line and what to write instead."""
     settings = LocalSettings()
-    from todoke_local.segment_check import check_segments
-
-    segments = check_segments(place or settings.segments, settings.segments)
+    segments = _checked(settings, place)
     Console().print(f"{len(segments)} {'segment' if len(segments) == 1 else 'segments'}, no mistakes.")
 
 
@@ -47,9 +45,7 @@ def check(place: Place = None) -> None:
 def publish(place: Place = None) -> None:
     """Check segments and put them in force. Everybody is asked in the background; nobody is told of it."""
     settings = LocalSettings()
-    from todoke_local.segment_check import check_segments
-
-    segments = check_segments(place or settings.segments, settings.segments)
+    segments = _checked(settings, place)
 
     async def go() -> list[Publication]:
         async with await _open(settings) as pool:
@@ -138,7 +134,7 @@ def _checked(settings: LocalSettings, place: Path | None) -> list[Segment]:
 
 
 async def _count_holding(settings: LocalSettings, when: str) -> Count:
-    from todoke_shared.yaml_files import read_value
+    from todoke_shared.yaml_files import read_value  # noqa: PLC0415 - as above
 
     written = read_value(when, "--when")
     async with await _open(settings) as pool:
