@@ -83,7 +83,10 @@ def retry_key(message: UUID, epoch: int) -> UUID:
 
 
 def multicast_id(first_message: UUID, claim: int) -> UUID:
-    """A group of messages that leave in one request. Its first message is taken up for the `claim`th time by it."""
+    """A group of messages that leave in one request. Its first message is taken up for the `claim`th time by it.
+
+    A crowd's is named after the crowd, which is taken up once.
+    """
     return _of_multicast(f"{first_message}|{claim}")
 
 

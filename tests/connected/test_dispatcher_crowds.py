@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import timedelta
+from uuid import uuid4
 
 from tests.support.deliveries import NOON, crowd, message_named, record, request, template, user_named
 from tests.support.dispatching import Bench
@@ -55,6 +56,18 @@ async def test_a_crowd_told_again_is_the_same_crowd(bench: Bench) -> None:
     assert received(line) == Counter(USERS)
     assert await bench.states() == {"accepted": 8, "dropped": 2}
     assert len(await bench.outcomes()) == 10
+
+
+async def test_two_crowds_that_hold_one_message_stop_nobody(bench: Bench) -> None:
+    """No producer may ask for a message twice; one that does harms nobody else of the account."""
+    line = MemoryLine()
+    dispatcher = bench.dispatcher(line)
+    twice = crowd("a", "b"), crowd("a", "c", id=uuid4(), campaign="news")
+    await bench.take(dispatcher, *twice, request("other"))
+    while await dispatcher.send_some():
+        pass
+    assert {user_named(name) for name in ("a", "b", "c", "other")} == set(received(line))
+    assert set(await bench.states()) == {"accepted"}
 
 
 async def test_who_has_blocked_the_account_is_left_out_and_told_of(bench: Bench) -> None:

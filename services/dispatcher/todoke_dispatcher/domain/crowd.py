@@ -63,8 +63,11 @@ class Crowd:
         return len(self.members) > 1 and len({member.to for member in self.members}) == len(self.members)
 
     def as_multicast(self, content: bytes, *, wall: datetime, month: date) -> Multicast:
-        """The group in which its members leave: due now, its places in `month` taken. RenderError: it is too large."""
-        own = multicast_id(self.members[0].id, 1)
+        """The group in which its members leave: due now, its places in `month` taken. RenderError: it is too large.
+
+        Named after the crowd, and not after its first message: should two crowds hold that, neither stops the other.
+        """
+        own = multicast_id(self.id, 1)
         return Multicast(
             own,
             self.account,
