@@ -77,7 +77,9 @@ class Month(Shift):
         line = MemoryLine(never_existed=frozenset({BAD}))
         super().__init__(bench, line, monthly_limit=LIMIT, transactional_reserve=0.2)
         self.reconciler = Reconciler(bench.pool, bench.clock, line, ["main"], lambda: 0.5)
+        self.budgets: dict[str, int | None] = {}
         self.most: dict[str, int | None] = {}
+        """What a campaign may have sent: its budget, or what it had sent before that was lowered."""
         self.owed = itertools.count()
 
     async def play(self, steps: list[Step]) -> None:
@@ -123,6 +125,7 @@ class Month(Shift):
         """See `Published`. What a campaign may have sent by then, it had before."""
         budget: dict[str, Any] = {} if step.messages is None else {"budget": {"messages": step.messages}}
         await self.bench.publish(campaign(step.campaign, **budget))
+        self.budgets[step.campaign] = step.messages
         used = (await self.bench.owed()).get(step.campaign, 0)
         self.most[step.campaign] = None if step.messages is None else max(step.messages, used)
         for dispatcher in self.dispatchers:
@@ -174,8 +177,8 @@ class Month(Shift):
         }
         owed = await self.bench.owed()
         for row in await self.bench.pool.fetch("SELECT lane, campaign FROM deliveries WHERE state = 'held'"):
-            most = self.most.get(row["campaign"])
-            assert room[row["lane"]] <= 0 or (most is not None and owed.get(row["campaign"], 0) >= most)
+            budget = self.budgets.get(row["campaign"])
+            assert room[row["lane"]] <= 0 or (budget is not None and owed.get(row["campaign"], 0) >= budget)
 
 
 def test_no_limit_is_passed_and_no_place_lost_whatever_happens(postgres_dsn: str) -> None:
