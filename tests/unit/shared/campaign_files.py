@@ -117,3 +117,19 @@ def whole_with(old: str, new: str) -> str:
 def read(text: str) -> Any:
     """YAML, as files are read."""
     return YAML(typ="safe", pure=True).load(text)
+
+
+HEAD = """\
+campaign: care
+class: marketing
+enter: {on: order.placed}
+"""
+TAIL = """\
+messages:
+  hello: [{type: text, text: こんにちは}]
+"""
+
+
+def steps(*lines: str) -> str:
+    """A campaign with these steps; the first of them is on line 5."""
+    return HEAD + "steps:\n" + "".join(f"  {line}\n" for line in lines) + TAIL

@@ -1,11 +1,10 @@
 """Instants made to confuse, at every door that takes one: refused, put right or set aside, and never written."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.ingest.knocking import to_collect, to_events, to_line, to_segment, two_shops
+from tests.unit.ingest.knocking import to_collect, to_events, to_line, to_segment
 from tests.unit.ingest.stand_ins import (
     BOT,
     NOW,
@@ -17,19 +16,6 @@ from tests.unit.ingest.stand_ins import (
 )
 from todoke_ingest.app import Doorway
 from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
-
-
-@pytest.fixture
-def topics() -> CheckedTopics:
-    """Kafka's stand-in."""
-    return CheckedTopics()
-
-
-@pytest.fixture
-async def app(topics: CheckedTopics) -> AsyncIterator[Doorway]:
-    """Ingest with two shops, and keys of the first one alone."""
-    async with two_shops(topics) as app:
-        yield app
 
 
 @pytest.mark.parametrize(

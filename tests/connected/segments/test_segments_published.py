@@ -1,6 +1,5 @@
 """Segments in PostgreSQL: published and withdrawn, whole or not at all; who is in them, counted."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
 
@@ -17,7 +16,6 @@ from tests.support.segment_machines import (
     Machine,
     Pool,
     in_segment,
-    open_segments,
     orders,
     triggers_of,
 )
@@ -27,26 +25,12 @@ from todoke_segmenter.adapters import audiences
 from todoke_segmenter.adapters.publishing import Publication, publish, withdraw
 from todoke_segmenter.adapters.segments import current_segments
 from todoke_shared.campaigns.model import Campaign
-from todoke_shared.clock import FakeClock
 from todoke_shared.conditions import parse_condition
 from todoke_shared.ids import person_id
 from todoke_shared.people import TOKYO
 from todoke_shared.postgres.pool import open_pool
 from todoke_shared.postgres.stream import Connection
 from todoke_shared.segments.model import Segment
-
-
-@pytest.fixture
-async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
-    """Everybody's tables, one segment, one campaign for who enters it."""
-    async with open_segments(postgres_dsn) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def machine(pool: Pool) -> Machine:
-    """One, at noon."""
-    return await Machine(pool, FakeClock(NOON)).start()
 
 
 async def test_what_is_published_reaches_everybody_in_silence(

@@ -1,7 +1,7 @@
 """Segments in PostgreSQL: people enter and leave by the clock, to the instant, however many segmenters see to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -14,29 +14,14 @@ from tests.support.segment_machines import (
     Machine,
     Pool,
     in_segment,
-    open_segments,
     orders,
     triggers_of,
 )
 from tests.support.shop_events import event, ordered
 from todoke_segmenter.adapters.memberships import next_check
-from todoke_shared.clock import FakeClock
 from todoke_shared.ids import person_id, segment_change_id, trigger_id
 from todoke_shared.kafka.records import Outgoing
 from todoke_shared.postgres.stream import Connection
-
-
-@pytest.fixture
-async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
-    """Everybody's tables, one segment, one campaign for who enters it."""
-    async with open_segments(postgres_dsn) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def machine(pool: Pool) -> Machine:
-    """One, at noon."""
-    return await Machine(pool, FakeClock(NOON)).start()
 
 
 async def test_people_enter_at_the_instant_and_not_before(pool: Pool, machine: Machine) -> None:

@@ -5,12 +5,11 @@ import json
 import time
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.unit.ingest.asgi_client import ask
-from tests.unit.ingest.knocking import JSON_DOORS, to_events, to_line, to_segment, two_shops
+from tests.unit.ingest.knocking import JSON_DOORS, to_events, to_line, to_segment
 from tests.unit.ingest.stand_ins import (
     CheckedTopics,
     as_bytes,
@@ -26,19 +25,6 @@ from todoke_shared.contracts.topics import EC_EVENTS, LINE_EVENTS
 
 DEEP = 10_000
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def topics() -> CheckedTopics:
-    """Kafka's stand-in."""
-    return CheckedTopics()
-
-
-@pytest.fixture
-async def app(topics: CheckedTopics) -> AsyncIterator[Doorway]:
-    """Ingest with two shops, and keys of the first one alone."""
-    async with two_shops(topics) as app:
-        yield app
 
 
 NO_JSON = {
